@@ -1,0 +1,1 @@
+"""Everything that speaks to a venue. Nobody outside this package knows a venue's wire."""

@@ -1,0 +1,1 @@
+"""One file per venue: only what is particular to that venue."""

@@ -1,0 +1,47 @@
+"""Funding of perpetuals. A rate always stands beside the interval it is paid over."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+HOURS_PER_YEAR = 8760
+
+
+@dataclass(frozen=True)
+class FundingPoint:
+    """A settled rate: a fraction of notional (0.0001 = 1 bp), positive when longs pay shorts."""
+
+    time_ms: int
+    rate: Decimal
+    interval_h: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Funding:
+    """What a venue says now about one perpetual.
+
+    `current` is the rate that will be (or, where funding is continuous, is being) paid for the running interval;
+    `predicted` the one after it, where the venue gives it; `interval_h` what the venue declares, or None;
+    `next_time_ms` the coming settlement, or None where funding is continuous.
+    """
+
+    venue: str
+    symbol: str
+    current: Decimal | None
+    predicted: Decimal | None
+    interval_h: Decimal | None
+    next_time_ms: int | None
+    continuous: bool
+    mark_price: Decimal | None
+    index_price: Decimal | None
+    received_at_ns: int
+
+
+def funding_apr(rate: Decimal, interval_h: Decimal) -> Decimal:
+    """Annualise a per-interval rate without compounding (1 = 100 %)."""
+    return rate * HOURS_PER_YEAR / interval_h
+
+
+def funding_apy(rate: Decimal, interval_h: Decimal) -> Decimal:
+    """Annualise a per-interval rate, compounding every interval (1 = 100 %)."""
+    periods = Decimal(HOURS_PER_YEAR) / interval_h
+    return (1 + rate) ** periods - 1

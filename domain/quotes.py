@@ -1,0 +1,46 @@
+"""Best bid and ask of one venue, and the states a venue's row can be in."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+OK = "ok"
+STALE = "stale"
+CROSSED = "crossed"
+EMPTY = "empty"
+NOT_LISTED = "not_listed"
+UNSUPPORTED = "unsupported"
+UNAVAILABLE = "unavailable"
+RATE_LIMITED = "rate_limited"
+MAINTENANCE = "maintenance"
+GEO_BLOCKED = "geo_blocked"
+UNAUTHORIZED = "unauthorized"
+RETIRED = "retired"
+STATUSES = (
+    OK,
+    STALE,
+    CROSSED,
+    EMPTY,
+    NOT_LISTED,
+    UNSUPPORTED,
+    UNAVAILABLE,
+    RATE_LIMITED,
+    MAINTENANCE,
+    GEO_BLOCKED,
+    UNAUTHORIZED,
+    RETIRED,
+)
+
+
+@dataclass(frozen=True)
+class Quote:
+    """Top of one venue's market. Prices in quote per base, sizes in base units (None: the venue gives none)."""
+
+    venue: str
+    symbol: str
+    bid: Decimal | None
+    bid_size: Decimal | None
+    ask: Decimal | None
+    ask_size: Decimal | None
+    received_at_ns: int
+    venue_time_ns: int | None
+    source: str

@@ -1,0 +1,1 @@
+"""Consolidated market data across venues: best prices, books, price impact, funding."""

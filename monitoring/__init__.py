@@ -1,0 +1,1 @@
+"""Health of venues and of this installation."""

@@ -1,0 +1,1 @@
+"""Orders: lifecycle, journal, policy."""

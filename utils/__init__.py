@@ -1,0 +1,1 @@
+"""A kernel of named packages; no loose helpers live here."""
