@@ -1,0 +1,1 @@
+"""The markets that the simulated venues show: synthetic, or recorded."""

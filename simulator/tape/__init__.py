@@ -1,0 +1,1 @@
+"""Recordings of real venues, read into books and instruments."""

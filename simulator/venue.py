@@ -1,0 +1,90 @@
+"""The contract between the server and a simulated venue: requests in, replies out, no sockets."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from simulator.market.model import Listing, Market
+
+
+@dataclass(frozen=True)
+class SimRequest:
+    """An HTTP request as it came in: `target` is the raw path and query, `body` the raw bytes (signatures cover them)."""
+
+    method: str
+    host: str
+    target: str
+    headers: Mapping[str, str]
+    """Lower-case names."""
+    body: bytes
+    now_ms: int
+    """The venue's clock, any skew that was asked for included."""
+
+    @property
+    def path(self) -> str:
+        """The path without the query."""
+        return self.target.split("?", 1)[0]
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The decoded query; of a repeated name the last counts."""
+        return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
+
+
+@dataclass(frozen=True)
+class SimReply:
+    """An HTTP answer; `body` is sent as it is."""
+
+    body: bytes
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+
+
+def json_reply(payload: object, status: int = 200, headers: Mapping[str, str] | None = None) -> SimReply:
+    """Answer with compact JSON."""
+    return SimReply(json.dumps(payload, separators=(",", ":")).encode(), status, headers or {})
+
+
+class WsSession(ABC):
+    """One WebSocket connection to a venue. The server calls `on_text`; `send` may be used at any time."""
+
+    def __init__(self, send: Callable[[str], Awaitable[None]]) -> None:
+        self.send = send
+
+    @abstractmethod
+    async def on_text(self, text: str) -> None:
+        """Handle one text frame of the client."""
+
+    async def on_close(self) -> None:
+        """Stop whatever this session runs."""
+
+
+class SimVenue(ABC):
+    """One venue's wire. `ports` maps a port's name to the real hosts it answers to (KuCoin has two)."""
+
+    name: str
+    ports: Mapping[str, tuple[str, ...]]
+
+    def __init__(self, market: Market, clock: Callable[[], int]) -> None:
+        """Serve `market`; `clock` answers the venue's time in ms (market time plus skew)."""
+        self.market = market
+        self.clock = clock
+        self.by_id: dict[tuple[str, str], Listing] = {(i.product, i.native_id): i for i in market.listings(self.name)}
+
+    @abstractmethod
+    def handle(self, port: str, request: SimRequest) -> SimReply:
+        """Answer one request; unknown paths get the venue's own 404."""
+
+    def open_websocket(
+        self, port: str, request: SimRequest, send: Callable[[str], Awaitable[None]]
+    ) -> WsSession | None:
+        """Open a session, or None where the path is no WebSocket of this venue."""
+        return None
+
+    @abstractmethod
+    def fault(self, kind: str, request: SimRequest, args: Mapping[str, Any]) -> SimReply:
+        """Put a fault (`rate_limited`, `banned`, `server_error`, `geo_blocked`, `maintenance`) in the venue's words."""

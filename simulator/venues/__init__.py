@@ -1,0 +1,1 @@
+"""One file per simulated venue: its paths, shapes, errors and headers."""
