@@ -1,0 +1,42 @@
+"""Where state, caches and configuration live on this machine.
+
+`CROSSBOOK_HOME` moves all three under one folder; otherwise the XDG base directories decide.
+"""
+
+import os
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def state_dir() -> Path:
+    """Return the folder of what must not be lost (0700, made when missing)."""
+    return _made(_place("state", "XDG_STATE_HOME", ".local/state"))
+
+
+def cache_dir() -> Path:
+    """Return the folder of what can be fetched again (0700, made when missing)."""
+    return _made(_place("cache", "XDG_CACHE_HOME", ".cache"))
+
+
+def config_files() -> list[Path]:
+    """List the configuration files, the weaker first: the project's, then the user's. They need not exist."""
+    home = os.environ.get("CROSSBOOK_HOME")
+    if home:
+        user = Path(home) / "config.yaml"
+    else:
+        user = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "crossbook" / "config.yaml"
+    return [PROJECT_ROOT / "config.yaml", user]
+
+
+def _place(name: str, variable: str, fallback: str) -> Path:
+    home = os.environ.get("CROSSBOOK_HOME")
+    if home:
+        return Path(home) / name
+    return Path(os.environ.get(variable) or Path.home() / fallback) / "crossbook"
+
+
+def _made(path: Path) -> Path:
+    if not path.is_dir():
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path

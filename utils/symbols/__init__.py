@@ -1,0 +1,1 @@
+"""One symbol language for every venue: reading what users type, and what multiplied codes stand for."""
