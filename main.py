@@ -1,0 +1,93 @@
+"""Crossbook's command line: finds the subcommand that was asked for, loads only that, and reports errors."""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+VERSION = "0.1.0"
+COMMANDS = {
+    "bbo": ("commands.bbo:bbo", "Best bid and ask across venues."),
+    "book": ("commands.book:book", "Order book of one venue, or of all merged."),
+    "config": ("commands.config:config", "Show the configuration and where each value comes from."),
+    "demo": ("commands.demo:demo", "Guided tour on the simulator."),
+    "doctor": ("commands.doctor:doctor", "Check configuration, keys, clocks, venues, caches and disk."),
+    "funding": ("commands.funding:funding", "Funding rates of perpetuals, made comparable."),
+    "impact": ("commands.impact:impact", "What a market order of a given size would cost."),
+    "ratelimit": ("commands.ratelimit:ratelimit", "Request budgets, bans and circuit breakers per venue."),
+    "simulator": ("commands.simulator:simulator", "Run every venue on this machine, over its real wire."),
+    "symbols": ("commands.symbols:symbols", "List, map and explain symbols across venues."),
+    "venues": ("commands.venues:venues", "List venues, what they can do, fees and credentials."),
+    "version": ("commands.version:version", "Show the versions of Crossbook and of what it stands on."),
+}
+
+
+class LazyCommands(click.Group):
+    """A group that knows its commands by name and loads one only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            ctx.fail(f"There is no command '{args[0]}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+
+
+@click.group(
+    cls=LazyCommands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: python main.py bbo BTC/USDT --env sim",
+)
+@click.option("--env", type=click.Choice(("paper", "sim", "testnet", "live")), help="Environment; default paper.")
+@click.option("--config", "config_file", metavar="FILE", help="Read this file instead of the user's configuration.")
+@click.version_option(VERSION, prog_name="crossbook")
+def cli(env: str | None, config_file: str | None) -> None:
+    """Best prices, books, price impact and funding across exchanges."""
+
+
+def run(args: list[str] | None = None) -> int:
+    """Run the command line and return its exit code; every error becomes one sentence."""
+    arguments = sys.argv[1:] if args is None else args
+    try:
+        result: Any = cli.main(arguments, prog_name="main.py", standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.stderr.write("Interrupted.\n")
+        return 130
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted.\n")
+        return 130
+    except Exception as error:  # noqa: BLE001 – the one place where every error is turned into words for the user
+        return _report(error, arguments)
+    return result if isinstance(result, int) else 0
+
+
+def _report(error: Exception, arguments: list[str]) -> int:
+    from commands.failure import report_failure
+
+    return report_failure(error, arguments)
+
+
+if __name__ == "__main__":
+    code = run()
+    sys.stdout.flush()
+    sys.exit(code)

@@ -1,0 +1,215 @@
+"""Putting the configuration together: flag > environment variable > user file > project file > default."""
+
+import os
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from domain.errors import ConfigError
+from domain.money import BadNumber, to_decimal
+from utils.config.files import read_mapping
+from utils.config.paths import config_files
+from utils.config.settings import (
+    ENVIRONMENTS,
+    Config,
+    ReferenceSettings,
+    SimulatorSettings,
+    VenueSettings,
+)
+
+Reader = Callable[[str, Any], Any]
+
+
+def load_config(
+    *, environment: str | None = None, timeout_s: float | None = None, config_file: str | None = None
+) -> Config:
+    """Read, merge and check the configuration; arguments are the command line's flags.
+
+    Args:
+        environment: `--env`.
+        timeout_s: `--timeout`, seconds.
+        config_file: `--config`, read instead of the user's file; it must exist.
+
+    Raises:
+        ConfigError: for an unknown key (the nearest is named), a wrong type or value, or an unusable file.
+    """
+    files = config_files()
+    if config_file is not None:
+        if not Path(config_file).is_file():
+            raise ConfigError(f"There is no configuration file {config_file}.", hint="Check the path after --config.")
+        files[-1] = Path(config_file)
+    origins: dict[str, str] = {}
+    merged: dict[str, Any] = {}
+    for path in files:
+        found = read_mapping(path)
+        _check_keys(found, TOP_LEVEL, "", path)
+        _merge(merged, found, "", str(path), origins)
+    for key, variable in VARIABLES.items():
+        if os.environ.get(variable):
+            merged[key], origins[key] = os.environ[variable], f"environment {variable}"
+    for key, flag, value in (("environment", "--env", environment), ("timeout_s", "--timeout", timeout_s)):
+        if value is not None:
+            merged[key], origins[key] = value, f"flag {flag}"
+    return _build(merged, origins)
+
+
+def _merge(into: dict[str, Any], found: Mapping[str, Any], prefix: str, source: str, origins: dict[str, str]) -> None:
+    for key, value in found.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict) and not name.endswith(".options"):
+            _merge(into.setdefault(key, {}), value, f"{name}.", source, origins)
+        else:
+            into[key] = value
+            origins[name] = source
+
+
+def _check_keys(found: Mapping[str, Any], allowed: Mapping[str, Any], prefix: str, path: Path) -> None:
+    for key, value in found.items():
+        if key not in allowed:
+            raise ConfigError(
+                f"{path}: unknown key '{prefix}{key}'.", hint=f"The nearest known key is '{_nearest(key, allowed)}'."
+            )
+        inner = allowed[key]
+        if isinstance(inner, Mapping):
+            if not isinstance(value, Mapping):
+                raise ConfigError(f"{path}: '{prefix}{key}' must be a mapping, not {value!r}.")
+            if key == "venues":
+                for name, entry in value.items():
+                    if not isinstance(entry, Mapping):
+                        raise ConfigError(f"{path}: 'venues.{name}' must be a mapping, not {entry!r}.")
+                    _check_keys(entry, VENUE, f"venues.{name}.", path)
+            else:
+                _check_keys(value, inner, f"{prefix}{key}.", path)
+
+
+def _nearest(key: str, allowed: Mapping[str, Any]) -> str:
+    import difflib
+
+    return (difflib.get_close_matches(key, allowed, n=1, cutoff=0.0) or [next(iter(allowed))])[0]
+
+
+def _build(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Config:
+    def read(section: Mapping[str, Any], schema: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+        values = {}
+        for key, value in section.items():
+            name = f"{prefix}{key}"
+            try:
+                values["class_path" if key == "class" else key] = schema[key](name, value)
+            except ConfigError as error:
+                source = origins.get(name, "the configuration")
+                raise ConfigError(f"{source}: {error.message}", hint=error.hint) from None
+        return values
+
+    nested = ("venues", "reference", "simulator")
+    top = read({k: v for k, v in merged.items() if k not in nested}, TOP_LEVEL, "")
+    venues = {}
+    for name, entry in merged.get("venues", {}).items():
+        settings = read(entry, VENUE, f"venues.{name}.")
+        if "class_path" not in settings:
+            raise ConfigError(
+                f"Venue '{name}' has no connector class.", hint=f"Add `class: package.module:Class` under venues.{name}."
+            )
+        venues[name] = VenueSettings(name=name, **settings)
+    return Config(
+        **{**DEFAULTS, **top},
+        venues=venues,
+        reference=ReferenceSettings(**read(merged.get("reference", {}), REFERENCE, "reference.")),
+        simulator=SimulatorSettings(**read(merged.get("simulator", {}), SIMULATOR, "simulator.")),
+        origins=dict(origins),
+    )
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigError(f"'{name}' must be text, not {value!r}.")
+    return value
+
+
+def _optional_text(name: str, value: Any) -> str | None:
+    return None if value is None else _text(name, value)
+
+
+def _class_path(name: str, value: Any) -> str:
+    module, separator, attribute = _text(name, value).partition(":")
+    if not (separator and module and attribute.isidentifier()):
+        raise ConfigError(f"'{name}' must look like package.module:Class, not {value!r}.")
+    return str(value)
+
+
+def _switch(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"'{name}' must be true or false, not {value!r}.")
+    return value
+
+
+def _mapping(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"'{name}' must be a mapping, not {value!r}.")
+    return value
+
+
+def _environment(name: str, value: Any) -> str:
+    if value not in ENVIRONMENTS:
+        raise ConfigError(f"'{name}' must be one of {', '.join(ENVIRONMENTS)}, not {value!r}.")
+    return str(value)
+
+
+def _number(low: str, high: str, *, whole: bool = False, optional: bool = False) -> Reader:
+    def read(name: str, value: Any) -> Any:
+        if optional and value is None:
+            return None
+        try:
+            number = to_decimal(str(value) if isinstance(value, float) else value)
+        except BadNumber:
+            raise ConfigError(f"'{name}' must be a number, not {value!r}.") from None
+        if not Decimal(low) <= number <= Decimal(high) or (whole and number != int(number)):
+            kind = "a whole number" if whole else "a number"
+            raise ConfigError(f"'{name}' must be {kind} from {low} to {high}, not {value}.")
+        return int(number) if whole else number
+
+    return read
+
+
+def _seconds(low: str, high: str) -> Reader:
+    check = _number(low, high)
+    return lambda name, value: float(check(name, value))
+
+
+VARIABLES = {
+    "environment": "CROSSBOOK_ENV",
+    "timeout_s": "CROSSBOOK_TIMEOUT_S",
+    "stale_after_ms": "CROSSBOOK_STALE_AFTER_MS",
+    "market_ttl_h": "CROSSBOOK_MARKET_TTL_H",
+}
+VENUE: dict[str, Any] = {
+    "class": _class_path,
+    "enabled": _switch,
+    "exchange": _optional_text,
+    "options": _mapping,
+    "taker_fee_bps": _number("-100", "1000", optional=True),
+    "maker_fee_bps": _number("-100", "1000", optional=True),
+    "requests_per_minute": _number("1", "1000000", whole=True, optional=True),
+    "retired": _optional_text,
+}
+REFERENCE: dict[str, Any] = {
+    "class": _class_path,
+    "enabled": _switch,
+    "max_age_s": _number("1", "86400", whole=True),
+}
+SIMULATOR: dict[str, Any] = {
+    "idle_minutes": _number("1", "10080", whole=True),
+    "seed": _number("0", "4294967295", whole=True, optional=True),
+    "tape": _optional_text,
+    "faults": _optional_text,
+}
+TOP_LEVEL: dict[str, Any] = {
+    "environment": _environment,
+    "timeout_s": _seconds("0.05", "600"),
+    "stale_after_ms": _number("1", "86400000", whole=True),
+    "market_ttl_h": _seconds("0.001", "8760"),
+    "venues": VENUE,
+    "reference": REFERENCE,
+    "simulator": SIMULATOR,
+}
+DEFAULTS: dict[str, Any] = {"environment": "paper", "timeout_s": 10.0, "stale_after_ms": 10_000, "market_ttl_h": 24.0}

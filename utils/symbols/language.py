@@ -1,0 +1,117 @@
+"""Reading the symbols that people and venues write, against what the venues list. Pure: no venue, no wire.
+
+Canonical symbols are ccxt's unified ones: `BTC/USDT`, `BTC/USDT:USDT`, `BTC/USD:BTC-261225`,
+`BTC/USD:BTC-261225-100000-C`. Native ids are accepted too, in any case, with or without separators.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from domain.errors import AmbiguousSymbol, UnknownSymbol, UsageError
+from domain.instruments import SPOT, Instrument
+
+DOLLARS = frozenset({"USD", "USDT", "USDC", "DAI", "FDUSD", "TUSD", "PYUSD", "USDE"})
+"""Currencies that aim at one US dollar: near matches, never the same thing."""
+
+_CANONICAL = re.compile(
+    r"^(?P<base>[A-Z0-9._$-]{1,40})/(?P<quote>[A-Z0-9]{1,20})(:(?P<settle>[A-Z0-9]{1,20})"
+    r"(-(?P<expiry>\d{6})(-(?P<strike>\d+(\.\d+)?)-(?P<option>[CP]))?)?)?$"
+)
+_SEPARATORS = re.compile(r"[-_/:\s]+")
+MAX_LENGTH = 64
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a text means: a canonical symbol, and other instruments that venues give the very same id."""
+
+    symbol: str
+    also: tuple[str, ...] = ()
+
+
+def canonical(text: str) -> str | None:
+    """Return a text in canonical form when it has that form (any case), else None."""
+    text = text.strip().upper()
+    return text if len(text) <= MAX_LENGTH and _CANONICAL.match(text) else None
+
+
+def squeezed(text: str) -> str:
+    """Drop case and separators, for comparing ids: `btc-usdt` and `BTC_USDT` are both `BTCUSDT`."""
+    return _SEPARATORS.sub("", text).upper()
+
+
+def read(text: str, instruments: Iterable[Instrument]) -> Match:
+    """Find which canonical symbol a text means among these instruments.
+
+    A canonical symbol is itself. A native id, written exactly, comes next; then an id or symbol without its
+    separators; a bare asset is ambiguous. Where one venue gives spot and a derivative the very same id, spot is
+    meant and the others are named in `also`.
+
+    Raises:
+        AmbiguousSymbol: with the candidates, when several instruments fit.
+        UnknownSymbol: with the nearest, when none does.
+        UsageError: for empty or overlong text.
+    """
+    if not text.strip() or len(text) > MAX_LENGTH:
+        raise UsageError(f"A symbol has 1 to {MAX_LENGTH} characters.", hint="For example BTC/USDT.")
+    listed = list(instruments)
+    wanted = canonical(text)
+    if wanted and any(instrument.symbol == wanted for instrument in listed):
+        return Match(wanted)
+    for fits in (
+        [i for i in listed if i.native_id == text.strip()],
+        [i for i in listed if squeezed(i.native_id) == squeezed(text)],
+        [i for i in listed if i.kind == SPOT and squeezed(i.symbol) == squeezed(text)],
+    ):
+        if fits:
+            return _choose(text, fits)
+    assets = sorted({i.symbol for i in listed if squeezed(text) in (i.asset, i.base)})
+    if assets:
+        spots = [s for s in assets if ":" not in s]
+        raise AmbiguousSymbol(f"'{text}' is an asset, not an instrument.", candidates=(spots or assets)[:12])
+    raise UnknownSymbol(f"No venue that was asked lists '{text}'.", nearest=nearest(text, {i.symbol for i in listed}))
+
+
+def nearest(text: str, symbols: Iterable[str], count: int = 5) -> list[str]:
+    """List the symbols closest to a text, the closest first."""
+    import difflib
+
+    plain = {squeezed(symbol): symbol for symbol in sorted(symbols, reverse=True)}
+    found = difflib.get_close_matches(squeezed(text), plain, n=count, cutoff=0.5)
+    return [plain[name] for name in found]
+
+
+def near_match(symbol: str, instruments: Iterable[Instrument]) -> str | None:
+    """Find the same asset and kind against another dollar: `BTC/USDC` where `BTC/USDT` is asked and not listed."""
+    wanted = _CANONICAL.match(symbol)
+    if wanted is None or wanted["quote"] not in DOLLARS:
+        return None
+    shape = (wanted["settle"] is None, wanted["expiry"], wanted["strike"], wanted["option"])
+    for instrument in sorted(instruments, key=lambda i: i.symbol):
+        found = _CANONICAL.match(instrument.symbol)
+        if found is None or found["base"] != wanted["base"] or instrument.quote not in DOLLARS:
+            continue
+        linear = instrument.settle in (None, instrument.quote)
+        if linear and (found["settle"] is None, found["expiry"], found["strike"], found["option"]) == shape:
+            return instrument.symbol
+    return None
+
+
+def collisions(instruments: Iterable[Instrument]) -> Mapping[str, Sequence[str]]:
+    """Find canonical symbols that one venue would give to several native ids; there must be none."""
+    found: dict[str, list[str]] = {}
+    for instrument in instruments:
+        found.setdefault(instrument.symbol, []).append(instrument.native_id)
+    return {symbol: ids for symbol, ids in found.items() if len(ids) > 1}
+
+
+def _choose(text: str, fits: Sequence[Instrument]) -> Match:
+    symbols = list(dict.fromkeys(i.symbol for i in fits))
+    if len(symbols) == 1:
+        return Match(symbols[0])
+    spots = [s for s in symbols if ":" not in s]
+    same_id = all(len({i.native_id for i in fits if i.venue == venue}) == 1 for venue in {i.venue for i in fits})
+    if len(spots) == 1 and same_id:
+        return Match(spots[0], also=tuple(s for s in symbols if s not in spots))
+    raise AmbiguousSymbol(f"'{text}' names several instruments.", candidates=symbols[:12])
