@@ -1,0 +1,60 @@
+"""Books: wire rows in, money out; units converted; hostile rows refused."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.books import Book, Levels
+from domain.money import BadNumber
+
+
+def test_contracts_become_base_units() -> None:
+    levels = Levels([["100", "5", "0", "1"]], unit_size=Decimal("0.01"))
+    assert levels[0] == (Decimal(100), Decimal("0.05"))
+
+
+def test_quote_sized_contracts_become_base_units_at_their_price() -> None:
+    levels = Levels([["50000", "10"]], unit_size=Decimal(100), inverse=True)
+    assert levels[0] == (Decimal(50000), Decimal("0.02"))
+
+
+def test_a_book_of_a_thousand_is_expressed_per_one() -> None:
+    book = Book("v", "1000PEPE/USDT", Levels([["0.01", "3"]]), Levels([["0.02", "4"]]), received_at_ns=1)
+    single = book.rescaled(Decimal("0.001"), Decimal(1000))
+    assert single.best_bid() == (Decimal("0.00001"), Decimal(3000))
+    assert single.best_ask() == (Decimal("0.00002"), Decimal(4000))
+
+
+def test_an_empty_side_has_no_best() -> None:
+    book = Book("v", "A/B", Levels([]), Levels([["1", "1"]]), received_at_ns=1)
+    assert book.best_bid() is None
+    assert book.best_ask() is not None
+
+
+@pytest.mark.parametrize(
+    "row",
+    [["x", "1"], ["1"], [], None, ["1", None], ["nan", "1"], ["1", "inf"], ["-1", "1"], ["1", "-1"], ["0", "1"], [1.5, "1"]],
+)
+def test_a_row_that_is_no_level_is_refused(row) -> None:
+    with pytest.raises(BadNumber):
+        _ = Levels([row])[0]
+
+
+@pytest.mark.parametrize("row", [["x", "1"], ["1"], None, ["nan", "1"], ["1", "inf"], ["-1", "1"], ["1", "-1"]])
+def test_floats_refuse_what_levels_refuse(row) -> None:
+    with pytest.raises(BadNumber):
+        Levels([row]).floats()
+
+
+amounts = st.decimals("0.00000001", "10000000", places=8).map(str)
+
+
+@given(st.lists(st.tuples(amounts, amounts), max_size=20), st.booleans())
+def test_floats_are_the_decimals(rows, inverse) -> None:
+    levels = Levels(rows, unit_size=Decimal("0.01"), inverse=inverse).rescaled(Decimal("0.5"), Decimal(2))
+    prices, sizes = levels.floats()
+    for price, size, level in zip(prices, sizes, levels, strict=True):
+        assert price == pytest.approx(float(level.price), rel=1e-12)
+        assert size == pytest.approx(float(level.size), rel=1e-12)

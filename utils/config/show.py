@@ -1,0 +1,29 @@
+"""The configuration as flat rows, for showing."""
+
+from dataclasses import fields
+from typing import Any
+
+from utils.config.settings import Config, ReferenceSettings, SimulatorSettings, VenueSettings
+
+_FILE_NAMES = {"class_path": "class"}
+
+
+def flattened(config: Config, *, everything: bool) -> list[tuple[str, Any, str]]:
+    """List `(key, value, origin)` in the configuration's own names; only keys somebody set, unless `everything`."""
+    rows: list[tuple[str, Any]] = [
+        (name, getattr(config, name)) for name in ("environment", "timeout_s", "stale_after_ms", "market_ttl_h")
+    ]
+    rows += _section("reference", config.reference)
+    rows += _section("simulator", config.simulator)
+    for name, settings in config.venues.items():
+        rows += _section(f"venues.{name}", settings)
+    found = [(key, value, config.origin(key)) for key, value in rows]
+    return [row for row in found if everything or row[2] != "default"]
+
+
+def _section(prefix: str, settings: VenueSettings | ReferenceSettings | SimulatorSettings) -> list[tuple[str, Any]]:
+    return [
+        (f"{prefix}.{_FILE_NAMES.get(field.name, field.name)}", getattr(settings, field.name))
+        for field in fields(settings)
+        if field.name != "name"
+    ]
