@@ -4,20 +4,19 @@ httptools (llhttp, the parser of Node.js) reads the wire and is imported in 2 ms
 Redirects are not followed: a venue's API does not redirect, and a signed call must not wander to another host.
 """
 
-import contextlib
 import os
 import select
 import socket
-import sys
 import threading
 import time
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from httptools import HttpParserError, HttpResponseParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from connectors.endpoints import Address, Endpoints, is_loopback, look_up, split_url, tls_context
 from domain.errors import BadAnswer, CrossbookError, NotSent, TimedOut, Unavailable
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ MAX_IDLE_S = 45.0
 ADDRESS_PATIENCE_S = 2.0
 """How long one address of several is tried, so that a dead IPv6 route does not eat the deadline."""
 IDEMPOTENT = frozenset({"GET", "HEAD"})
+_PROXY_VARIABLES = {"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"}
 
 
 class ConnectFailed(Unavailable):
@@ -64,126 +64,12 @@ class Response:
     latency_ms: float
 
 
-class Address(NamedTuple):
-    """A URL taken apart; `host` is without brackets, `target` is path and query."""
-
-    scheme: str
-    host: str
-    port: int
-    target: str
-
-    @property
-    def netloc(self) -> str:
-        """Write host and, where it is not the scheme's own, port."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
-
-
-_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-
-
-def split_url(url: str) -> Address:
-    """Take a URL apart (without urllib, which costs more than the rest of a request).
-
-    Raises:
-        NotSent: when it is not an http(s) or ws(s) URL of printable ASCII; user names are refused as well.
-    """
-    scheme, separator, rest = url.partition("://")
-    scheme = scheme.lower()
-    cut = min((at for at in (rest.find("/"), rest.find("?"), rest.find("#")) if at >= 0), default=len(rest))
-    netloc, target = rest[:cut].lower(), rest[cut:].partition("#")[0]
-    host, _, port = netloc.rpartition(":") if ":" in netloc.rpartition("]")[2] else (netloc, "", "")
-    host = host.removeprefix("[").removesuffix("]")
-    usable = url.isascii() and url.isprintable() and " " not in url and "@" not in netloc
-    if not (separator and host and usable and scheme in _PORTS and (not port or port.isdecimal())):
-        raise NotSent(f"Not a usable URL: {ascii(url.partition('?')[0])}.")
-    if not target.startswith("/"):
-        target = "/" + target
-    return Address(scheme, host, int(port) if port else _PORTS[scheme], target)
-
-
-class Endpoints:
-    """Where real hosts are reached in this environment.
-
-    Args:
-        hosts: real host -> base URL; None or empty reaches the real ones.
-        closed: refuse hosts that are not listed, so that the simulator or a testnet never leaks to a live venue.
-        ca_file: PEM file of a CA to trust as well; the only one trusted where `closed`.
-        name: what to call this environment in errors.
-    """
-
-    def __init__(
-        self,
-        hosts: Mapping[str, str] | None,
-        *,
-        closed: bool = False,
-        ca_file: str | None = None,
-        name: str = "the simulator",
-    ) -> None:
-        self.hosts = {host.lower(): base.rstrip("/") for host, base in (hosts or {}).items()}
-        self.closed = closed
-        self.ca_file = ca_file
-        self._name = name
-
-    def resolve(self, url: str) -> str:
-        """Replace scheme, host and port by those this environment uses; wss stays a WebSocket (ws or wss).
-
-        Raises:
-            NotSent: when the environment is closed and does not serve the host, or the URL is unusable.
-        """
-        if not self.hosts and not self.closed:
-            return url
-        address = split_url(url)
-        base = self.hosts.get(address.netloc) or self.hosts.get(address.host)
-        if base is None:
-            if self.closed:
-                name = self._name[:1].upper() + self._name[1:]
-                raise NotSent(f"{name} does not serve host {address.host}.")
-            return url
-        if address.scheme.startswith("ws"):
-            base = "ws" + base.removeprefix("http").removeprefix("ws")
-        return base + address.target
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine by its address."""
-    return host == "::1" or host == "localhost" or (host.startswith("127.") and host.replace(".", "").isdecimal())
-
-
-def tls_context(endpoints: Endpoints) -> "SSLContext":
-    """Build the verifying TLS context of an environment.
-
-    The system's hashed directory is read one certificate at a time when needed (0.2 ms), where a bundle file
-    costs 20 ms; SSL_CERT_FILE and SSL_CERT_DIR are honoured; certifi is the last resort.
-    """
-    import ssl
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if endpoints.ca_file:
-        context.load_verify_locations(cafile=endpoints.ca_file)
-        if endpoints.closed:
-            return context
-    paths = ssl.get_default_verify_paths()
-    hashed = paths.openssl_capath
-    if sys.platform == "win32" or paths.openssl_cafile_env in os.environ or paths.openssl_capath_env in os.environ:
-        context.load_default_certs()
-    elif hashed and os.path.isdir(hashed) and any(name.endswith(".0") for name in os.listdir(hashed)):  # noqa: PTH112, PTH208
-        context.load_verify_locations(capath=hashed)
-    elif paths.cafile:
-        context.load_verify_locations(cafile=paths.cafile)
-    else:
-        import certifi
-
-        context.load_verify_locations(cafile=certifi.where())
-    return context
-
-
 class _Answer:
     """Callbacks of the parser: collects one answer; interim (1xx) answers are passed over."""
 
     def __init__(self) -> None:
         self.parser = HttpResponseParser(self)
+        self.started = self.extra = False
         self._restart()
 
     def _restart(self) -> None:
@@ -193,14 +79,12 @@ class _Answer:
         self.status = 0
 
     def on_message_begin(self) -> None:
-        if self.complete:
-            self.extra = True
-
-    extra = False
+        self.started = True
+        self.extra = self.complete  # a second answer, which nobody asked for
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.head_done:
-            return  # trailers of a chunked body, or an answer nobody asked for
+            return  # trailers of a chunked body, or a second answer
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
 
@@ -275,7 +159,7 @@ class HttpClient:
             idle, self._idle = self._idle, {}
         for kept in idle.values():
             for _, connection in kept:
-                _close(connection)
+                connection.close()
 
     def tls(self) -> "SSLContext":
         """Return the one TLS context of this client, built at the first https request."""
@@ -295,7 +179,7 @@ class HttpClient:
             # Readable while idle means closed, or bytes that nobody asked for.
             if time.monotonic() - since < MAX_IDLE_S and not select.select([connection], [], [], 0)[0]:
                 return connection
-            _close(connection)
+            connection.close()
 
     def keep(self, origin: tuple[str, str, int], connection: socket.socket) -> None:
         """Keep a connection for the next request to the same origin."""
@@ -329,100 +213,163 @@ class _Exchange:
         return answer
 
     def _talk(self, connection: socket.socket, data: bytes, method: str, *, may_repeat: bool) -> _Answer | None:
+        """Send and receive on one connection; None when it ended before any byte came and `may_repeat`."""
         answer = _Answer()
-        reusable = begun = False
+        reusable = False
         try:
-            connection.settimeout(self._left(TimedOut))
+            connection.settimeout(self._left(TimedOut, "was asked"))
             connection.sendall(data)
-            begun = self._receive(connection, answer, method)
+            self._receive(connection, answer, method)
             reusable = answer.complete and not answer.extra and answer.parser.should_keep_alive()
         except TimeoutError:
-            raise self._timed_out(TimedOut, "answer") from None
+            raise self._timed_out(TimedOut, "did not answer") from None
         except OSError as error:
-            if may_repeat and not answer.head_done and not begun:
-                return None
-            raise Unavailable(f"{self._host} broke the connection before its answer was complete: {error}.") from None
+            if not (may_repeat and not answer.started):
+                broke = f"{self._host} broke the connection before its answer was complete"
+                raise Unavailable(f"{broke}: {_reason(error)}.") from None
         finally:
             if reusable:
                 self._client.keep(self._origin, connection)
             else:
-                _close(connection)
-        if not begun:
-            if may_repeat:
-                return None
-            raise Unavailable(f"{self._host} closed the connection without an answer.")
-        return answer
+                connection.close()
+        if answer.started:
+            return answer
+        if may_repeat:
+            return None
+        raise Unavailable(f"{self._host} closed the connection without an answer.")
 
-    def _receive(self, connection: socket.socket, answer: _Answer, method: str) -> bool:
-        """Feed the parser until the answer is complete; tell whether anything came at all."""
+    def _receive(self, connection: socket.socket, answer: _Answer, method: str) -> None:
+        """Feed the parser until the answer, or the connection, is at its end."""
         total = 0
         while not answer.complete:
-            connection.settimeout(self._left(TimedOut))
+            connection.settimeout(self._left(TimedOut, "had not finished its answer"))
             data = connection.recv(262_144 if answer.head_done else 16_384)
             if not data:
                 if total and not answer.ends_with_connection():
                     raise BadAnswer(f"The answer of {self._host} was cut off after {total} bytes.")
-                answer.complete = total > 0
-                answer.extra = True  # the connection is over
+                answer.complete = answer.extra = True
                 break
             total += len(data)
-            if total > MAX_BODY + MAX_HEAD or (total > MAX_HEAD + 16_384 and not answer.head_done):
+            if total > MAX_BODY + MAX_HEAD or (total > MAX_HEAD and not answer.head_done):
                 raise BadAnswer(f"The answer of {self._host} is larger than we read ({total} bytes so far).")
             try:
                 answer.parser.feed_data(data)
-            except HttpParserError as error:
+            except (HttpParserError, HttpParserUpgrade) as error:
                 if not answer.complete:
-                    raise BadAnswer(f"The answer of {self._host} is not HTTP: {ascii(str(error))[1:80]}.") from None
+                    raise BadAnswer(f"The answer of {self._host} is not HTTP ({type(error).__name__}).") from None
                 answer.extra = True
             if method == "HEAD" and answer.head_done:
                 answer.complete = answer.extra = True
         self.received, self.received_at_ns = time.perf_counter_ns(), time.time_ns()
-        return total > 0
 
     def _connect(self) -> socket.socket:
-        where = self._where
-        proxy = None
-        if not is_loopback(where.host) and _proxied():
+        """Open a connection, through a proxy where the environment's variables ask for one."""
+        where, proxy = self._where, None
+        if not is_loopback(where.host) and _PROXY_VARIABLES & os.environ.keys():
             from connectors.proxies import proxy_for
 
             proxy = proxy_for(where)
-        peer = proxy.address if proxy else where
-        connection = self._dial(peer)
+        connection = self._dial(proxy.address if proxy else where)
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.settimeout(self._left(ConnectTimedOut, "was connected to"))
             if proxy is not None:
-                connection.settimeout(self._left(ConnectTimedOut))
                 proxy.open_tunnel(connection, where)
-            if where.scheme == "https":
-                return self._secured(connection)
+            return self._secured(connection) if where.scheme == "https" else connection
         except TimeoutError:
-            _close(connection)
-            raise self._timed_out(ConnectTimedOut, "set up a connection") from None
-        except (OSError, CrossbookError) as error:
-            _close(connection)
-            if isinstance(error, CrossbookError):
-                raise
-            raise ConnectFailed(f"{self._host} did not set up a connection: {error}.") from None
-        return connection
+            connection.close()
+            raise self._timed_out(ConnectTimedOut, "did not finish setting up a connection") from None
+        except CrossbookError:
+            connection.close()
+            raise
+        except OSError as error:
+            connection.close()
+            raise ConnectFailed(f"{self._host} did not set up a connection: {_reason(error)}.") from None
+
+    def _secured(self, connection: socket.socket) -> socket.socket:
+        """Start TLS; a certificate that is not trusted is no passing trouble, so it is not retried."""
+        import ssl
+
+        context = self._client.tls()
+        connection.settimeout(self._left(ConnectTimedOut, "was connected to"))
+        try:
+            return context.wrap_socket(connection, server_hostname=self._server_name)
+        except ssl.SSLCertVerificationError as error:
+            failure = ConnectFailed(f"The TLS certificate of {self._host} is not trusted: {error.verify_message}.")
+            failure.retryable = False
+            raise failure from None
 
     def _dial(self, peer: Address) -> socket.socket:
         """Connect to the first address that answers."""
-        found = self._look_up(peer)
-        failure: OSError | None = None
-        for index, (family, kind, protocol, _, address) in enumerate(found):
-            left = self._left(ConnectTimedOut)
+        found = look_up(peer, self._left(ConnectTimedOut, "was looked up"))
+        if isinstance(found, OSError):
+            raise ConnectFailed(f"The address of {peer.host} cannot be found: {_reason(found)}.")
+        failure: OSError = TimeoutError()
+        for index, (family, kind, protocol, address) in enumerate(found):
+            left = self._left(ConnectTimedOut, "was connected to")
             connection = socket.socket(family, kind, protocol)
             connection.settimeout(left if index == len(found) - 1 else min(left, ADDRESS_PATIENCE_S))
             try:
                 connection.connect(address)
             except OSError as error:
-                _close(connection)
+                connection.close()
                 failure = error
-                continue
-            return connection
-        if isinstance(failure, TimeoutError) or failure is None:
-            raise self._timed_out(ConnectTimedOut, "accept a connection")
-        raise ConnectFailed(f"{self._host} cannot be connected to: {failure.strerror or failure}.") from None
+            else:
+                return connection
+        if not found or isinstance(failure, TimeoutError):
+            raise self._timed_out(ConnectTimedOut, "did not accept a connection")
+        raise ConnectFailed(f"{self._host} cannot be connected to: {_reason(failure)}.")
 
-    def _look_up(self, peer: Address) -> list[tuple[int, int, int, str, tuple[str | int, ...]]]:
-        ...
+    def _left(self, kind: type[TimedOut], what: str) -> float:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise kind(f"The time was over before {self._host} {what}.")
+        return left
+
+    def _timed_out(self, kind: type[TimedOut], what: str) -> TimedOut:
+        return kind(f"{self._host} {what} within {time.monotonic() - self._began:.1f} s.")
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error) or type(error).__name__).rstrip(".")
+
+
+def _head(request: Request, target: str, netloc: str) -> bytes:
+    """Write request line and headers; the caller's headers win over ours."""
+    headers = {
+        "host": f"Host: {netloc}",
+        "user-agent": "User-Agent: crossbook",
+        "accept": "Accept: */*",
+        "accept-encoding": "Accept-Encoding: gzip, deflate",
+    }
+    if request.body or request.method in ("POST", "PUT"):
+        headers["content-length"] = f"Content-Length: {len(request.body)}"
+    for name, value in request.headers.items():
+        if not (name.isascii() and name.isprintable() and name and ":" not in name and value.isprintable()):
+            raise NotSent(f"The header {name!a} cannot be sent.")
+        headers[name.lower()] = f"{name}: {value}"
+    try:
+        lines = [f"{request.method} {target} HTTP/1.1", *headers.values(), "", ""]
+        return "\r\n".join(lines).encode("latin-1")
+    except UnicodeEncodeError:
+        raise NotSent("A header with characters outside Latin-1 cannot be sent.") from None
+
+
+def _inflated(body: bytes, encoding: str, host: str) -> bytes:
+    """Undo the content coding, never to more than MAX_BODY bytes."""
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity") or not body:
+        return body
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise BadAnswer(f"The answer of {host} has a coding that was not offered: {ascii(encoding)[:40]}.")
+    raw = encoding == "deflate" and (body[0] & 0x0F) != 8  # some servers leave the zlib header out
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS if raw else zlib.MAX_WBITS | 32)
+    try:
+        plain = inflater.decompress(body, MAX_BODY + 1)
+    except zlib.error:
+        raise BadAnswer(f"The compressed answer of {host} is damaged.") from None
+    if len(plain) > MAX_BODY:
+        raise BadAnswer(f"The answer of {host} is larger than we read ({MAX_BODY} bytes, decompressed).")
+    if not inflater.eof:
+        raise BadAnswer(f"The compressed answer of {host} was cut off.")
+    return plain

@@ -14,6 +14,10 @@ FUTURE = "future"
 OPTION = "option"
 
 
+class NotRecorded(LookupError):
+    """The market has no such figure (a tape answers only what was recorded); the message says which."""
+
+
 @dataclass(frozen=True)
 class Listing:
     """One instrument as one venue lists it. Fractions and sizes are text; times are epoch milliseconds.

@@ -1,0 +1,54 @@
+"""A simulator and a CROSSBOOK_HOME of the bench's own."""
+
+import json
+import os
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from simulator.daemon import ensure_running, stop
+
+
+class House:
+    """A running simulator, and the environment that points the command line at it."""
+
+    def __init__(self, home: Path, state: dict[str, Any]) -> None:
+        self.home = home
+        self.hosts: dict[str, str] = state["hosts"]
+        self.environment = {"CROSSBOOK_HOME": str(home), "CROSSBOOK_ENV": "sim"}
+        self._control = state["control"]
+
+    def delay(self, milliseconds: int) -> None:
+        """Add this much to every answer of every venue."""
+        self._call("DELETE", "/faults")
+        if milliseconds:
+            self._call("POST", "/faults", {"venue": "*", "path": "*", "kind": "delay", "ms": milliseconds})
+
+    def requests(self) -> Any:
+        """Count the requests that the venues have had, per path."""
+        return json.loads(self._call("GET", "/requests"))
+
+    def _call(self, method: str, path: str, payload: object = None) -> bytes:
+        body = None if payload is None else json.dumps(payload).encode()
+        request = urllib.request.Request(
+            self._control + path, data=body, method=method, headers={"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request) as answer:
+            return bytes(answer.read())
+
+
+@contextmanager
+def house() -> Iterator[House]:
+    """Start a seeded simulator in a temporary home, and stop it afterwards."""
+    with tempfile.TemporaryDirectory(prefix="crossbook-bench-") as folder:
+        home = Path(folder)
+        (home / "state").mkdir()
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        state = ensure_running(home / "state", seed=7, tape=None, faults=None, idle_s=1800)
+        try:
+            yield House(home, state)
+        finally:
+            stop(home / "state")

@@ -1,0 +1,37 @@
+"""The floor: one raw socket and one thread a venue, the answers decoded and the best bid and ask printed.
+
+Argument: JSON list of [base URL, path, keys that lead to the object holding bids and asks].
+"""
+
+import json
+import socket
+import sys
+import threading
+
+results = {}
+
+
+def ask(name, base, path, keys):
+    host, port = base.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        received = b""
+        while chunk := connection.recv(65536):
+            received += chunk
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert b" 200 " in head.split(b"\r\n")[0] + b" ", head
+    found = json.loads(body)
+    for key in keys:
+        found = found[key]
+    bids, asks = found.get("bids", found.get("b")), found.get("asks", found.get("a"))
+    results[name] = (bids[0], asks[0])
+
+
+threads = [threading.Thread(target=ask, args=(row[1], *row)) for row in json.loads(sys.argv[1])]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+for name, (bid, offer) in results.items():
+    print(name, bid[:2], offer[:2])

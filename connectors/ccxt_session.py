@@ -1,0 +1,109 @@
+"""ccxt exchange objects that speak through our transport: real URLs inside ccxt, our sockets underneath."""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from connectors.base import VenueContext
+from connectors.ccxt_loading import exchange_class
+from connectors.http import Request, Response
+
+if TYPE_CHECKING:
+    from ccxt.base.exchange import Exchange
+    from requests import PreparedRequest
+    from requests import Response as RequestsResponse
+
+
+class CcxtSession:
+    """One exchange object for one thread, and the last answer that it got.
+
+    The numbers it hands out are the venue's own text: ccxt's `number` is `str` already while the class describes
+    itself (its fees), and JSON numbers with a fraction are decoded to text.
+
+    Args:
+        options: ccxt options, merged over the class's own.
+        headers: sent with each request (a testnet's marks).
+    """
+
+    def __init__(
+        self, exchange: str, context: VenueContext, options: Mapping[str, Any], headers: Mapping[str, str]
+    ) -> None:
+        self.context = context
+        self.headers = headers
+        self.answer: Response | None = None
+        self.exchange = self._make(exchange, options)
+
+    def _make(self, exchange: str, options: Mapping[str, Any]) -> "Exchange":
+        found = exchange_class(exchange)
+        textual = type(found.__name__, (found,), {"number": str, "__module__": found.__module__})
+        made: Exchange = textual(
+            {
+                "enableRateLimit": False,  # the guard has the budget
+                "options": {**options, "maxRetriesOnFailure": 0, "warnOnFetchOpenOrdersWithoutSymbol": False},
+                "timeout": max(1, int((self.context.deadline() - time.monotonic()) * 1000)),
+            }
+        )
+        made.has["fetchCurrencies"] = False
+        made.on_json_response = _numbers_as_text
+        made.session.mount("https://", transport(self))
+        made.session.mount("http://", transport(self))
+        return made
+
+    def send(self, request: "PreparedRequest") -> Response:
+        """Send what ccxt has prepared, and remember the answer."""
+        body = request.body or b""
+        self.answer = None
+        self.answer = self.context.http.send(
+            Request(
+                method=request.method or "GET",
+                url=request.url or "",
+                headers={name: _text(value) for name, value in request.headers.items() if name not in _OURS}
+                | dict(self.headers),
+                body=body.encode() if isinstance(body, str) else bytes(body),
+            ),
+            deadline=self.context.deadline(),
+        )
+        return self.answer
+
+
+_OURS = frozenset({"Accept-Encoding", "Connection", "Content-Length"})
+
+
+def transport(session: CcxtSession) -> Any:
+    """Make a `requests` transport adapter over a session; `requests` is imported with ccxt, never before.
+
+    Our errors pass through ccxt unchanged: it catches those of `requests` only.
+    """
+    from requests import Response as RequestsResponse
+    from requests.adapters import BaseAdapter
+    from requests.structures import CaseInsensitiveDict
+
+    class Transport(BaseAdapter):
+        """Sends by our HTTP client."""
+
+        def send(self, request: "PreparedRequest", *args: object, **kwargs: object) -> "RequestsResponse":
+            """Send one request; the arguments (timeouts, certificates) are the transport's own business."""
+            answer = session.send(request)
+            response = RequestsResponse()
+            response.status_code = answer.status
+            response.headers = CaseInsensitiveDict(answer.headers)
+            response._content = answer.body
+            response.encoding = "utf-8"
+            response.reason = ""
+            response.url = request.url or ""
+            response.request = request
+            return response
+
+        def close(self) -> None:
+            """Leave the sockets: they belong to the shared client."""
+
+    return Transport()
+
+
+def _numbers_as_text(text: str) -> Any:
+    return json.loads(text, parse_float=str)
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode("latin-1")

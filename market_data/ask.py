@@ -1,0 +1,124 @@
+"""Asking venues side by side: the answer takes as long as the slowest one that still counts, never longer."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Generic, NamedTuple, TypeVar
+
+from domain import quotes
+from domain.errors import (
+    BadAnswer,
+    CrossbookError,
+    GeoBlocked,
+    Maintenance,
+    NotListed,
+    RateLimited,
+    Retired,
+    StaleData,
+    TimedOut,
+    Unauthorized,
+    Unsupported,
+)
+from domain.exit_codes import ExitCode
+from domain.money import BadNumber
+
+T = TypeVar("T")
+
+STATUS_OF_ERROR: tuple[tuple[type[CrossbookError], str], ...] = (
+    (RateLimited, quotes.RATE_LIMITED),
+    (Maintenance, quotes.MAINTENANCE),
+    (GeoBlocked, quotes.GEO_BLOCKED),
+    (Unauthorized, quotes.UNAUTHORIZED),
+    (Unsupported, quotes.UNSUPPORTED),
+    (NotListed, quotes.NOT_LISTED),
+    (Retired, quotes.RETIRED),
+    (StaleData, quotes.STALE),
+)
+"""The one place that says which state a venue's row is in after an error; every other error is `unavailable`."""
+
+
+class Answer(NamedTuple, Generic[T]):
+    """What one venue answered, or the error that came instead, and how long it took."""
+
+    name: str
+    value: T | None
+    error: CrossbookError | None
+    elapsed_ms: float
+
+
+def status_of(error: CrossbookError) -> str:
+    """Return the row state that an error stands for."""
+    for kind, status in STATUS_OF_ERROR:
+        if isinstance(error, kind):
+            return status
+    return quotes.UNAVAILABLE
+
+
+def ask_all(jobs: Mapping[str, Callable[[], T]], deadline: float) -> dict[str, Answer[T]]:
+    """Run every job in a thread of its own and collect what came before `deadline` (time.monotonic seconds).
+
+    Never waits past the deadline: a job still running then is answered with TimedOut and its thread, a daemon, is left
+    behind. No job's failure touches another. Ctrl-C leaves at once. Answers are in the order of the jobs.
+    """
+    started = time.monotonic()
+    answers: dict[str, Answer[T]] = {}
+    news = threading.Condition()
+
+    def run(name: str, job: Callable[[], T]) -> None:
+        answer = _answer(name, job)
+        with news:
+            answers[name] = answer
+            news.notify()
+
+    for name, job in jobs.items():
+        threading.Thread(target=run, args=(name, job), name=f"ask-{name}", daemon=True).start()
+    with news:
+        while len(answers) < len(jobs):
+            left = deadline - time.monotonic()
+            if left <= 0 or not news.wait(left):
+                break
+        found = dict(answers)
+    waited_ms = (time.monotonic() - started) * 1000
+    return {name: found.get(name) or _too_late(name, waited_ms) for name in jobs}
+
+
+def verdict(good: int, asked: int, errors: Mapping[str, CrossbookError]) -> ExitCode:
+    """Return the exit code of an answer in which `good` of the `asked` venues answered.
+
+    All: 0. Some: 8. None: 7 when rate limits explain every failure, 10 when stale data does, 2 when nobody lists the
+    instrument, 4 when every venue refused, else 6.
+    """
+    if good >= asked:
+        return ExitCode.OK
+    if good:
+        return ExitCode.PARTIAL
+    codes = {error.exit_code for error in errors.values()}
+    if len(codes) == 1 and errors:
+        only = codes.pop()
+        if only in (ExitCode.RATE_LIMITED, ExitCode.VERIFICATION_FAILED, ExitCode.REFUSED, ExitCode.USAGE):
+            return only
+    return ExitCode.UNAVAILABLE
+
+
+def _answer(name: str, job: Callable[[], T]) -> Answer[T]:
+    started = time.monotonic()
+    value: T | None = None
+    error: CrossbookError | None = None
+    try:
+        value = job()
+    except CrossbookError as failure:
+        error = failure
+    except BadNumber as failure:
+        error = BadAnswer(f"{name} sent a number that cannot be used: {failure}.", venue=name)
+        error.__cause__ = failure
+    except Exception as failure:  # noqa: BLE001 – a bug in one venue must not take the others down; it is shown by name
+        error = CrossbookError(f"internal error ({type(failure).__name__}): {failure}", venue=name)
+        error.__cause__ = failure
+    return Answer(name, value, error, (time.monotonic() - started) * 1000)
+
+
+def _too_late(name: str, waited_ms: float) -> Answer[T]:
+    error = TimedOut(f"no answer within {waited_ms / 1000:.1f} s", venue=name, hint="Allow more with --timeout.")
+    return Answer(name, None, error, waited_ms)
+
+

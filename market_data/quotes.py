@@ -1,0 +1,137 @@
+"""One venue's row of prices, and the rules that decide whether it may win "best"."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from domain.instruments import Instrument
+from domain.quotes import CROSSED, EMPTY, OK, STALE, Quote
+from domain.time import NS_PER_MS
+
+BPS = Decimal(10_000)
+
+
+@dataclass
+class VenueRow:
+    """One line of the answer. Prices are quote per asked base unit, sizes in asked base units, fees in basis points.
+
+    `bid` and `ask` are what is compared between venues: the top of the book, or the price for the asked size after the
+    taker fee. `bid_wins` and `ask_wins` say whether a side may be called best.
+    """
+
+    venue: str
+    symbol: str
+    status: str = OK
+    reason: str | None = None
+    bid: Decimal | None = None
+    bid_size: Decimal | None = None
+    ask: Decimal | None = None
+    ask_size: Decimal | None = None
+    taker_fee_bps: Decimal | None = None
+    maker_fee_bps: Decimal | None = None
+    venue_time_ms: int | None = None
+    received_at_ms: int | None = None
+    age_ms: int | None = None
+    latency_ms: float | None = None
+    source: str | None = None
+    bid_wins: bool = False
+    ask_wins: bool = False
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def record(self) -> dict[str, Any]:
+        """Return the row as it stands in JSON; `extra` keys follow the fixed ones."""
+        keys = (
+            "venue", "symbol", "status", "reason", "bid", "bid_size", "ask", "ask_size", "taker_fee_bps",
+            "venue_time_ms", "received_at_ms", "age_ms", "latency_ms", "source", "maker_fee_bps",
+        )  # fmt: skip
+        return {key: getattr(self, key) for key in keys} | self.extra
+
+    @property
+    def taker_fee(self) -> Decimal | None:
+        """The taker fee as a fraction."""
+        return None if self.taker_fee_bps is None else self.taker_fee_bps / BPS
+
+
+def fees_bps(instrument: Instrument, taker_bps: Decimal | None, maker_bps: Decimal | None) -> tuple[Any, Any]:
+    """Return (taker, maker) in basis points: the user's own tier first, then what the venue publishes, else None."""
+    taker = taker_bps if taker_bps is not None else _bps(instrument.taker_fee)
+    maker = maker_bps if maker_bps is not None else _bps(instrument.maker_fee)
+    return taker, maker
+
+
+def age_ms(venue_time_ns: int | None, received_at_ns: int, now_ns: int, clock_offset_ms: int) -> int:
+    """Return how old data is: by the venue's time on our clock, and at least the time since it was received.
+
+    `clock_offset_ms` is the venue's clock minus ours (0 where it was never measured). Without a venue time, the time
+    since receipt is all we know.
+    """
+    since_receipt = now_ns - received_at_ns
+    if venue_time_ns is None:
+        return max(0, since_receipt) // NS_PER_MS
+    by_venue = now_ns - (venue_time_ns - clock_offset_ms * NS_PER_MS)
+    return max(0, since_receipt, by_venue) // NS_PER_MS
+
+
+def fill_row(row: VenueRow, quote: Quote, *, now_ns: int, stale_after_ms: int, clock_offset_ms: int) -> None:
+    """Put a quote into a row and judge it. A price without size behind it is no price."""
+    row.bid, row.bid_size = _side(quote.bid, quote.bid_size)
+    row.ask, row.ask_size = _side(quote.ask, quote.ask_size)
+    row.venue_time_ms = None if quote.venue_time_ns is None else quote.venue_time_ns // NS_PER_MS
+    row.received_at_ms = quote.received_at_ns // NS_PER_MS
+    row.age_ms = age_ms(quote.venue_time_ns, quote.received_at_ns, now_ns, clock_offset_ms)
+    row.source = quote.source
+    row.status, row.reason = judged(row.bid, row.ask, row.age_ms, stale_after_ms)
+    if row.status == OK:
+        row.bid_wins, row.ask_wins = row.bid is not None, row.ask is not None
+
+
+def judged(bid: Decimal | None, ask: Decimal | None, age: int, stale_after_ms: int) -> tuple[str, str | None]:
+    """Return (status, reason) of a top of book: empty, crossed in itself, stale, or ok.
+
+    One side alone is ok, and wins on that side only. Bid equal to ask is ok: some venues quote without a spread.
+    """
+    if bid is None and ask is None:
+        return EMPTY, "the book is empty"
+    if bid is not None and ask is not None and bid > ask:
+        return CROSSED, "its bid is above its ask"
+    if age > stale_after_ms:
+        return STALE, f"{age / 1000:.1f} s old, {stale_after_ms / 1000:g} s allowed"
+    if bid is None:
+        return OK, "no bids"
+    if ask is None:
+        return OK, "no asks"
+    return OK, None
+
+
+def best_bid(rows: Sequence[VenueRow]) -> VenueRow | None:
+    """Return the row with the highest bid that may win; the larger size decides between equal prices."""
+    able = [row for row in rows if row.bid_wins and row.bid is not None]
+    return max(able, key=lambda row: (row.bid, row.bid_size or 0), default=None)
+
+
+def best_ask(rows: Sequence[VenueRow]) -> VenueRow | None:
+    """Return the row with the lowest ask that may win; the larger size decides between equal prices."""
+    able = [row for row in rows if row.ask_wins and row.ask is not None]
+    return min(able, key=lambda row: (row.ask, -(row.ask_size or 0)), default=None)
+
+
+def mid_of(bid: Decimal | None, ask: Decimal | None) -> Decimal | None:
+    """Return the middle of two prices, None unless both are there."""
+    return None if bid is None or ask is None else (bid + ask) / 2
+
+
+def spread_bps(bid: Decimal | None, ask: Decimal | None) -> Decimal | None:
+    """Return (ask - bid) / mid in basis points, to a thousandth; negative when the prices cross."""
+    mid = mid_of(bid, ask)
+    if not mid or bid is None or ask is None:
+        return None
+    return ((ask - bid) / mid * BPS).quantize(Decimal("0.001"))
+
+
+def _side(price: Decimal | None, size: Decimal | None) -> tuple[Decimal | None, Decimal | None]:
+    return (None, None) if size is not None and size <= 0 else (price, size)
+
+
+def _bps(fee: Decimal | None) -> Decimal | None:
+    return None if fee is None else fee * BPS

@@ -1,0 +1,111 @@
+"""The control endpoint: faults, counts, health and stop, for tests and users on this machine only."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from simulator.faults import FaultError, parse_fault
+from simulator.server import LOOPBACK, SimServer
+from simulator.state import SimulatorError
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_LOCAL_NAMES = frozenset({LOOPBACK, "localhost"})
+
+
+class Control:
+    """Serve the control endpoint of one simulator on a port of its own."""
+
+    def __init__(self, server: SimServer, universe: str, pid: int, stop: asyncio.Event) -> None:
+        self._server = server
+        self._universe = universe
+        self._pid = pid
+        self._stop = stop
+        self._started = time.monotonic()
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, number: int = 0) -> str:
+        """Listen and answer the endpoint's URL; `number` 0 takes any free port.
+
+        Raises:
+            SimulatorError: the port is taken or not allowed.
+        """
+        app = web.Application(middlewares=[_local_only])
+        app.router.add_get("/faults", self._list_faults)
+        app.router.add_post("/faults", self._add_fault)
+        app.router.add_delete("/faults", self._clear_faults)
+        app.router.add_get("/requests", self._list_requests)
+        app.router.add_delete("/requests", self._reset_requests)
+        app.router.add_get("/health", self._health)
+        app.router.add_post("/stop", self._ask_to_stop)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, LOOPBACK, number, shutdown_timeout=0.1).start()
+        except OSError as error:
+            raise SimulatorError(
+                f"Port {number} cannot be used ({error.strerror}): choose another --port-base."
+            ) from None
+        return f"http://{LOOPBACK}:{self._runner.addresses[0][1]}"
+
+    async def close(self) -> None:
+        """Stop."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _list_faults(self, _: web.Request) -> web.Response:
+        return web.json_response({"faults": [fault.record() for fault in self._server.plan.all()]})
+
+    async def _add_fault(self, request: web.Request) -> web.Response:
+        try:
+            fault = self._server.plan.add(parse_fault(json.loads(await request.read())))
+        except FaultError as error:
+            return _refused(str(error))
+        except ValueError:
+            return _refused("The body has to be a JSON object with `venue` and `kind`.")
+        return web.json_response(fault.record())
+
+    async def _clear_faults(self, request: web.Request) -> web.Response:
+        number = request.query.get("id")
+        if number is not None and not number.isdigit():
+            return _refused(f"`id` is the number of a fault; got {number!r}.")
+        removed = self._server.plan.clear(venue=request.query.get("venue"), number=int(number) if number else None)
+        return web.json_response({"cleared": removed})
+
+    async def _list_requests(self, request: web.Request) -> web.Response:
+        return web.json_response(self._server.traffic.record(request.query.get("venue")))
+
+    async def _reset_requests(self, _: web.Request) -> web.Response:
+        self._server.traffic.reset()
+        return web.json_response({})
+
+    async def _health(self, _: web.Request) -> web.Response:
+        return web.json_response(
+            {
+                "pid": self._pid,
+                "universe": self._universe,
+                "venues": sorted(self._server.plan.venues),
+                "up_s": round(time.monotonic() - self._started, 3),
+                "idle_s": round(self._server.traffic.idle_s(), 3),
+                "faults": len(self._server.plan.all()),
+            }
+        )
+
+    async def _ask_to_stop(self, _: web.Request) -> web.Response:
+        self._stop.set()
+        return web.json_response({"stopping": True})
+
+
+@web.middleware
+async def _local_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse web pages: what a browser sends for one names an origin, or a host that is not this machine."""
+    name = request.headers.get("Host", "").rpartition(":")[0]
+    if "Origin" in request.headers or "Sec-Fetch-Site" in request.headers or name not in _LOCAL_NAMES:
+        return web.json_response({"error": "The control endpoint answers local programs only."}, status=403)
+    return await handler(request)
+
+
+def _refused(reason: str) -> web.Response:
+    return web.json_response({"error": reason}, status=400)
