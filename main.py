@@ -1,15 +1,26 @@
 """Crossbook's command line: finds the subcommand that was asked for, loads only that, and reports errors."""
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
 
-import click
+try:
+    import click
+except ModuleNotFoundError:
+    # Called with a Python that lacks what Crossbook needs: use the one that `make setup` made.
+    here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 – pathlib costs start-up time
+    python = os.path.join(here, ".venv", "bin", "python")  # noqa: PTH118
+    if os.path.exists(python) and sys.prefix == sys.base_prefix:  # noqa: PTH110
+        os.execv(python, [python, *sys.argv])  # noqa: S606 – our own interpreter, no shell
+    sys.stderr.write("Error: Crossbook is not installed yet. Run: make setup\n")
+    sys.exit(3)
 
 VERSION = "0.1.0"
 COMMANDS = {
     "bbo": ("commands.bbo:bbo", "Best bid and ask across venues."),
     "book": ("commands.book:book", "Order book of one venue, or of all merged."),
+    "completion": ("commands.completion:completion", "Print the completion script of a shell."),
     "config": ("commands.config:config", "Show the configuration and where each value comes from."),
     "demo": ("commands.demo:demo", "Guided tour on the simulator."),
     "doctor": ("commands.doctor:doctor", "Check configuration, keys, clocks, venues, caches and disk."),
@@ -69,7 +80,9 @@ def run(args: list[str] | None = None) -> int:
     """Run the command line and return its exit code; every error becomes one sentence."""
     arguments = sys.argv[1:] if args is None else args
     try:
-        result: Any = cli.main(arguments, prog_name="main.py", standalone_mode=False)
+        result: Any = cli.main(
+            arguments, prog_name="main.py", standalone_mode=False, complete_var="_CROSSBOOK_COMPLETE"
+        )
     except click.exceptions.Abort:
         sys.stderr.write("Interrupted.\n")
         return 130

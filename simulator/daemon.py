@@ -99,7 +99,7 @@ def _gone(state_dir: Path, pid: int, limit_s: float) -> bool:
 
 def _check_same(state: State, wanted: dict[str, object]) -> None:
     """Refuse to use a simulator that was started otherwise than asked for."""
-    options: dict[str, object] = dict(state.get("options", {}))  # type: ignore[call-overload]
+    options: dict[str, object] = dict(state.get("options", {}))
     for name, value in wanted.items():
         if value is not None and options.get(name) != value:
             flag, has = name.replace("_", "-"), options.get(name)

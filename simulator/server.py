@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from simulator.distortion import SCOPE, DistortedMarket, Scope
-from simulator.faults import EDGE, VENUE_WORDED, Fault, FaultPlan, Hit
+from simulator.faults import VENUE_WORDED, Fault, FaultPlan, Hit
 from simulator.market.model import Market
 from simulator.state import SimulatorError
 from simulator.traffic import Traffic
@@ -122,7 +122,7 @@ class SimServer:
         port = self._by_host.get(host.partition(":")[0].lower(), home)
         if not target.isascii():
             return web.Response(status=400, text="The request target has to be percent-encoded.\n")
-        sim_request = await self._read(port, host, target, request)
+        sim_request = await self._read(host, target, request)
         paths = (sim_request.path, target)
         self.traffic.count(port.venue.name, sim_request.path)
         upgrade = sim_request.headers.get("upgrade", "").lower() == "websocket"
@@ -131,10 +131,10 @@ class SimServer:
             return await self._answer_late(port, request, sim_request, hit)
         return await self._respond(port, request, sim_request, hit)
 
-    async def _read(self, port: Port, host: str, target: str, request: web.BaseRequest) -> SimRequest:
+    async def _read(self, host: str, target: str, request: web.BaseRequest) -> SimRequest:
         headers = {name.lower(): value for name, value in request.headers.items()}
         if headers.get("expect", "").lower() == "100-continue" and request.transport is not None:
-            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")  # type: ignore[attr-defined]
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = await request.read() if request.body_exists else b""
         headers.setdefault("x-forwarded-proto", self._scheme)
         return SimRequest(request.method, host, target, headers, body, 0)

@@ -4,10 +4,11 @@ Sizes are Deribit's `amount`: USD for inverse contracts, the base coin for every
 on a multiple of a coin (no `1000PEPE`), so there is none here.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from math import log10
 
 from simulator.market.catalogue import ASSETS
+from simulator.market.expiries import month_ends, next_fridays, quarter_ends
 from simulator.market.model import FUTURE, OPTION, PERPETUAL, SPOT, Listing
 
 _FOREVER_MS = 32_503_708_800_000
@@ -33,22 +34,10 @@ def expiry_code(expiry_ms: int) -> str:
     return f"{day.day}{day:%b%y}".upper()
 
 
-def _fridays(now_ms: int) -> tuple[list[int], list[int]]:
-    """List the expiries ahead at 08:00 UTC: the next two Fridays, and the last Fridays of this and coming months."""
-    now = datetime.fromtimestamp(now_ms / 1000, UTC)
-    day = now.replace(hour=8, minute=0, second=0, microsecond=0)
-    fridays = [day + timedelta(days=n) for n in range(430) if (day + timedelta(days=n)).weekday() == 4]
-    ahead = [int(friday.timestamp() * 1000) for friday in fridays if friday > now]
-    last = [int(f.timestamp() * 1000) for f in fridays if f > now and (f + timedelta(days=7)).month != f.month]
-    return ahead[:2], last
-
-
 def _dated(now_ms: int) -> dict[int, str]:
-    """Map the expiries of dated futures to their settlement periods: weeks, two months, then four quarters."""
-    weeks, months = _fridays(now_ms)
-    quarters = [ms for ms in months if datetime.fromtimestamp(ms / 1000, UTC).month % 3 == 0][:4]
-    periods = dict.fromkeys(weeks, "week") | dict.fromkeys([*months[:2], *quarters], "month")
-    return dict(sorted(periods.items()))
+    """Map the expiries of dated futures to their settlement periods: two weeks, two months, then four quarters."""
+    ends = [*month_ends(now_ms, 2), *quarter_ends(now_ms, 4)]
+    return dict(sorted((dict.fromkeys(next_fridays(now_ms, 2), "week") | dict.fromkeys(ends, "month")).items()))
 
 
 def _perpetuals() -> list[Listing]:
@@ -104,13 +93,12 @@ def _strikes(coin: str, factors: tuple[float, ...]) -> list[float]:
 
 
 def _options(now_ms: int) -> list[Listing]:
-    weeks, months = _fridays(now_ms)
-    quarter = next(ms for ms in months[1:] if datetime.fromtimestamp(ms / 1000, UTC).month % 3 == 0)
     near: tuple[float, ...] = (0.95, 1.0, 1.05)
     wide: tuple[float, ...] = (0.7, 0.85, 1.0, 1.15, 1.4)
-    chains = [(weeks[0], "week", near), (months[0], "month", wide), (quarter, "month", wide)]
+    weeks, months = next_fridays(now_ms, 1), month_ends(now_ms, 2)
+    chains = {ms: ("week", near) for ms in weeks} | {ms: ("month", wide) for ms in [*months, *quarter_ends(now_ms, 2)]}
     rows = []
-    for expiry_ms, period, factors in dict((chain[0], chain) for chain in chains).values():
+    for expiry_ms, (period, factors) in sorted(chains.items()):
         for coin, amount in (("BTC", "0.1"), ("ETH", "1")):
             for strike in _strikes(coin, factors):
                 rows += [_option(coin, "", expiry_ms, period, strike, side, "0.0005", amount) for side in "CP"]

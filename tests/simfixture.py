@@ -1,0 +1,53 @@
+"""A running simulator for tests: `with start_simulator(tmp_path) as sim: ...`."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from simulator.client import call_control
+from simulator.daemon import ensure_running, stop
+from simulator.state import State
+
+
+class Simulator:
+    """A handle on a simulator that runs in a process of its own."""
+
+    def __init__(self, state: State, state_dir: Path) -> None:
+        self.state = state
+        self.state_dir = state_dir
+
+    @property
+    def hosts(self) -> dict[str, str]:
+        """Real host -> base URL."""
+        return self.state["hosts"]
+
+    def set_fault(self, venue: str, kind: str, path: str = "*", **args: Any) -> dict[str, Any]:
+        """Set a fault; `times` and `host` go among the arguments, as in `set_fault("okx", "delay", ms=30, times=1)`."""
+        return call_control(self.state, "POST", "/faults", {"venue": venue, "kind": kind, "path": path, **args})
+
+    def faults(self) -> list[dict[str, Any]]:
+        """List the faults that are set; one that is used up is gone."""
+        return call_control(self.state, "GET", "/faults")["faults"]
+
+    def clear_faults(self, venue: str | None = None) -> None:
+        """Remove all faults, or one venue's."""
+        call_control(self.state, "DELETE", f"/faults?venue={quote(venue)}" if venue else "/faults")
+
+    def requests(self, venue: str) -> dict[str, int]:
+        """Count the venue's requests per path since the start or `reset_requests`; WebSocket calls as `path#call`."""
+        return call_control(self.state, "GET", f"/requests?venue={quote(venue)}").get(venue, {})
+
+    def reset_requests(self) -> None:
+        """Begin to count anew."""
+        call_control(self.state, "DELETE", "/requests")
+
+
+@contextlib.contextmanager
+def start_simulator(state_dir: Path, **options: Any) -> Iterator[Simulator]:
+    """Run a simulator in the background for the length of the block; options as `ensure_running` takes them."""
+    try:
+        yield Simulator(ensure_running(state_dir, **options), state_dir)
+    finally:
+        stop(state_dir)
