@@ -32,6 +32,7 @@ class CcxtSession:
         self.context = context
         self.headers = headers
         self.answer: Response | None = None
+        self.has_all_markets = False
         self.exchange = self._make(exchange, options)
 
     def _make(self, exchange: str, options: Mapping[str, Any]) -> "Exchange":
@@ -65,6 +66,31 @@ class CcxtSession:
             deadline=self.context.deadline(),
         )
         return self.answer
+
+    def received_at_ns(self) -> int:
+        """Tell when the last answer came in (epoch nanoseconds)."""
+        return self.answer.received_at_ns if self.answer is not None else time.time_ns()
+
+    def base_urls(self) -> set[str]:
+        """List scheme and host of every REST URL that the class knows."""
+        from urllib.parse import urlsplit
+
+        pending, found = [self.exchange.urls.get("api")], set()
+        while pending:
+            item = pending.pop()
+            if isinstance(item, dict):
+                pending += item.values()
+            elif isinstance(item, str) and item.startswith("http"):
+                parts = urlsplit(item.replace("{hostname}", self.exchange.hostname or ""))
+                found.add(f"{parts.scheme}://{parts.netloc}")
+        return found
+
+    @staticmethod
+    def folded(headers: Mapping[str, str]) -> Mapping[str, str]:
+        """Give headers that are found whatever the case of their names, as ccxt's classes expect."""
+        from requests.structures import CaseInsensitiveDict
+
+        return CaseInsensitiveDict(headers)
 
 
 _OURS = frozenset({"Accept-Encoding", "Connection", "Content-Length"})

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from domain import quotes
@@ -35,6 +35,13 @@ STATUS_OF_ERROR: tuple[tuple[type[CrossbookError], str], ...] = (
     (StaleData, quotes.STALE),
 )
 """The one place that says which state a venue's row is in after an error; every other error is `unavailable`."""
+
+
+_NONE_ANSWERED = (
+    (ExitCode.RATE_LIMITED, {quotes.RATE_LIMITED}),
+    (ExitCode.VERIFICATION_FAILED, {quotes.STALE, quotes.CROSSED, quotes.EMPTY}),
+    (ExitCode.REFUSED, {quotes.UNSUPPORTED, quotes.UNAUTHORIZED, quotes.RETIRED, quotes.NOT_LISTED}),
+)
 
 
 class Answer(NamedTuple, Generic[T]):
@@ -82,21 +89,21 @@ def ask_all(jobs: Mapping[str, Callable[[], T]], deadline: float) -> dict[str, A
     return {name: found.get(name) or _too_late(name, waited_ms) for name in jobs}
 
 
-def verdict(good: int, asked: int, errors: Mapping[str, CrossbookError]) -> ExitCode:
-    """Return the exit code of an answer in which `good` of the `asked` venues answered.
+def verdict(statuses: Sequence[str]) -> ExitCode:
+    """Return the exit code of an answer, from the row states of the venues that were asked. Only `ok` is an answer.
 
-    All: 0. Some: 8. None: 7 when rate limits explain every failure, 10 when stale data does, 2 when nobody lists the
-    instrument, 4 when every venue refused, else 6.
+    All: 0. Some: 8. None: 7 when rate limits explain every failure, 10 when every venue's data was unusable (stale,
+    crossed or empty), 4 when every venue said no, else 6.
     """
-    if good >= asked:
+    good = statuses.count(quotes.OK)
+    if statuses and good == len(statuses):
         return ExitCode.OK
     if good:
         return ExitCode.PARTIAL
-    codes = {error.exit_code for error in errors.values()}
-    if len(codes) == 1 and errors:
-        only = codes.pop()
-        if only in (ExitCode.RATE_LIMITED, ExitCode.VERIFICATION_FAILED, ExitCode.REFUSED, ExitCode.USAGE):
-            return only
+    states = set(statuses)
+    for code, explained_by in _NONE_ANSWERED:
+        if states and states <= explained_by:
+            return code
     return ExitCode.UNAVAILABLE
 
 

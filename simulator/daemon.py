@@ -7,14 +7,22 @@ one small file and looks at a lock; it asks nobody.
 import contextlib
 import fcntl
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulator.state import LOG_FILE, STATE_FILE, SimulatorError, State, read_state, running_pid, running_state
+from simulator.state import (
+    LOCK_FILE,
+    LOG_FILE,
+    STATE_FILE,
+    SimulatorError,
+    State,
+    read_state,
+    running_pid,
+    running_state,
+)
 
 if TYPE_CHECKING:
     import subprocess
@@ -67,30 +75,33 @@ def stop(state_dir: Path) -> bool:
     Raises:
         SimulatorError: it survived all of that.
     """
-    pid = running_pid(state_dir)
+    state = running_state(state_dir)
+    lock = Path(state["lock"]) if state else state_dir / LOCK_FILE
+    pid = running_pid(lock)
     if not pid:
         (state_dir / STATE_FILE).unlink(missing_ok=True)
         return False
-    state = running_state(state_dir)
     if state is not None:
         from simulator.client import call_control
 
         with contextlib.suppress(SimulatorError):  # one that hangs is ended by a signal below
             call_control(state, "POST", "/stop")
-            if _gone(state_dir, pid, 5.0):
+            if _gone(lock, pid, 5.0):
                 return True
+    import signal
+
     for number, limit_s in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
-        if _gone(state_dir, pid, limit_s):
+        if _gone(lock, pid, limit_s):
             (state_dir / STATE_FILE).unlink(missing_ok=True)
             return True
     raise SimulatorError(f"The simulator (process {pid}) cannot be stopped: end it with `kill -9 {pid}`.")
 
 
-def _gone(state_dir: Path, pid: int, limit_s: float) -> bool:
+def _gone(lock: Path, pid: int, limit_s: float) -> bool:
     until = time.monotonic() + limit_s
-    while running_pid(state_dir) == pid:
+    while running_pid(lock) == pid:
         if time.monotonic() > until:
             return False
         time.sleep(_POLL_S)
@@ -117,7 +128,7 @@ def _start_once(state_dir: Path, options: dict[str, object]) -> State:
         state = running_state(state_dir)
         if state is not None:
             return state
-        process = None if running_pid(state_dir) else _launch(state_dir, options)
+        process = None if running_pid(state_dir / LOCK_FILE) else _launch(state_dir, options)
         return _wait(state_dir, process, until)
 
 
@@ -177,7 +188,7 @@ def _wait(state_dir: Path, process: "subprocess.Popen[bytes] | None", until: flo
             return state
         if process is not None and process.poll() is not None:
             raise SimulatorError(f"The simulator did not start: {_last_words(state_dir)}")
-        if process is None and running_pid(state_dir) is None:
+        if process is None and running_pid(state_dir / LOCK_FILE) is None:
             raise SimulatorError("The simulator that was about to start ended: repeat the command.")
         time.sleep(_POLL_S)
     if process is not None:

@@ -18,6 +18,7 @@ from simulator.market.model import Market
 from simulator.registry import venue_classes
 from simulator.server import SimServer
 from simulator.state import (
+    LOCK_FILE,
     LOG_FILE,
     STATE_FILE,
     SimulatorError,
@@ -131,6 +132,7 @@ async def _open(options: Options, server: SimServer, control: Control, universe:
         "control": control_url,
         "hosts": server.hosts,
         "ca_file": str(ca_file) if ca_file else None,
+        "lock": str((options.state_dir / LOCK_FILE).absolute()),
         "options": options.record(),
     }
 

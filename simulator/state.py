@@ -34,7 +34,10 @@ class StartOptions(TypedDict):
 
 
 class State(TypedDict):
-    """What a running simulator tells about itself; `hosts` maps a venue's real host to where it is served."""
+    """What a running simulator tells about itself.
+
+    `hosts` maps a venue's real host to where it is served; `lock` is the file whose lock the process holds.
+    """
 
     pid: int
     started_ms: int
@@ -42,6 +45,7 @@ class State(TypedDict):
     control: str
     hosts: dict[str, str]
     ca_file: str | None
+    lock: str
     options: StartOptions
 
 
@@ -51,7 +55,7 @@ def read_state(state_dir: Path) -> State | None:
         state: State = json.loads((state_dir / STATE_FILE).read_bytes())
     except (OSError, ValueError):
         return None
-    return state if isinstance(state, dict) and {"pid", "hosts", "control"} <= state.keys() else None
+    return state if isinstance(state, dict) and {"pid", "hosts", "control", "lock"} <= state.keys() else None
 
 
 def write_state(state_dir: Path, state: State) -> None:
@@ -64,20 +68,20 @@ def write_state(state_dir: Path, state: State) -> None:
     temporary.replace(state_dir / STATE_FILE)
 
 
-def running_pid(state_dir: Path) -> int | None:
-    """Tell the process that holds this directory's lock, or None when no simulator runs.
+def running_pid(lock: Path) -> int | None:
+    """Tell which process holds a simulator's lock file, or None when none does.
 
     A lock dies with its process, so neither a crash nor a reused process id can be mistaken for a simulator.
     """
     try:
-        descriptor = os.open(state_dir / LOCK_FILE, os.O_RDONLY)
-    except FileNotFoundError:
+        descriptor = os.open(lock, os.O_RDONLY)
+    except OSError:
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         text = os.read(descriptor, 20)
-        return int(text) if text.strip().isdigit() else 0
+        return int(text) if text.isdigit() else 0
     finally:
         os.close(descriptor)
     return None
@@ -86,7 +90,7 @@ def running_pid(state_dir: Path) -> int | None:
 def running_state(state_dir: Path) -> State | None:
     """Read the state of the simulator that runs now; None when none runs or it is not ready yet."""
     state = read_state(state_dir)
-    if state is None or running_pid(state_dir) != state["pid"]:
+    if state is None or running_pid(Path(state["lock"])) != state["pid"]:
         return None
     return state
 

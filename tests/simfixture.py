@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from simulator.client import call_control
 from simulator.daemon import ensure_running, stop
-from simulator.state import State
+from simulator.state import STATE_FILE, State
 
 
 class Simulator:
@@ -22,6 +22,11 @@ class Simulator:
     def hosts(self) -> dict[str, str]:
         """Real host -> base URL."""
         return self.state["hosts"]
+
+    @property
+    def state_file(self) -> Path:
+        """The file that tells a command where this simulator is."""
+        return self.state_dir / STATE_FILE
 
     def set_fault(self, venue: str, kind: str, path: str = "*", **args: Any) -> dict[str, Any]:
         """Set a fault; `times` and `host` go among the arguments, as in `set_fault("okx", "delay", ms=30, times=1)`."""

@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 
-class UnknownAsset(LookupError):
+class UnknownAsset(LookupError):  # noqa: N818 - a sentence, not an error's name
     """The catalogue has no such asset; the message names the listing that asked for it."""
 
 
@@ -55,10 +55,11 @@ ASSETS: dict[str, Asset] = {
     **_group(0.48, 0.1, WBTC=94_150.0, CBBTC=94_180.0, TBTC=94_050.0),
     **_group(0.66, 0.1, STETH=3_237.0, WSTETH=3_960.0, WETH=3_240.0, BETH=3_230.0),
     **_group(0.80, 0.35, SOL=142.0, XRP=2.14, BNB=884.0, DOGE=0.148),
-    **_group(0.82, 0.15, ADA=0.431, LTC=81.7, AVAX=14.3, LINK=13.6, DOT=2.18, TRX=0.279, BCH=604.0, UNI=6.05, AAVE=172.0,
-             SUI=1.63, TON=1.61, NEAR=1.74, XLM=0.243, HBAR=0.137, HYPE=28.4, ETC=13.4, ATOM=2.31, FIL=1.52, APT=1.86,
+    **_group(0.82, 0.15, ADA=0.431, LTC=81.7, AVAX=14.3, LINK=13.6, DOT=2.18, TRX=0.279, BCH=604.0, UNI=6.05,
+             AAVE=172.0, SUI=1.63, TON=1.61, NEAR=1.74, XLM=0.243, HBAR=0.137, HYPE=28.4, ETC=13.4, ATOM=2.31, FIL=1.52, APT=1.86,
              ARB=0.214, OP=0.316, ICP=3.61, INJ=5.42, POL=0.128, MATIC=0.128, XMR=402.0, ZEC=418.0, DASH=48.9),
-    **_group(0.78, 0.06, KCS=11.3, OKB=109.0, MNT=1.07, BGB=3.6, CRO=0.101, LEO=9.4, GT=10.2, HT=0.21, FTT=0.62, MX=2.1),
+    **_group(0.78, 0.06, KCS=11.3, OKB=109.0, MNT=1.07, BGB=3.6, CRO=0.101, LEO=9.4, GT=10.2, HT=0.21, FTT=0.62,
+             MX=2.1),
     **_group(0.98, 0.04, SUSHI=0.312, CRV=0.391, COMP=27.4, MKR=1_490.0, SNX=0.482, YFI=3_560.0, LDO=0.618, RUNE=0.642,
              ALGO=0.131, VET=0.0119, GRT=0.0432, SAND=0.132, MANA=0.149, AXS=0.91, THETA=0.292, XTZ=0.472, NEO=4.02,
              EOS=0.216, BSV=20.3, QTUM=1.33, ENJ=0.0302, CHZ=0.0341, GALA=0.0069, APE=0.214, DYDX=0.187, GMX=8.7,

@@ -1,14 +1,12 @@
 """The shape of a synthetic book: where its levels lie, how much rests on them, and what persists from step to step."""
 
-import hashlib
-import struct
-from collections.abc import Callable
-from math import log, log10
+from bisect import bisect_left, bisect_right
+from math import log, log10, sqrt
 
 from simulator.market.catalogue import ASSETS
 from simulator.market.grid import Grid
 from simulator.market.model import OPTION, SPOT, BookView, Listing
-from simulator.market.noise import Noise, key_of, mix
+from simulator.market.noise import Noise, key_of, mix, unit
 from simulator.market.prices import BPS, ListingPrices
 
 STEP_MS = 250
@@ -24,10 +22,11 @@ _FAR_BPS = 4_000
 
 # What rests at a distance from the middle, in bps: little at the touch, most some way out, a long thin tail.
 _PROFILE = [
-    (0.35 + min(distance / 12.0, 1.1)) / (1.0 + (distance / 180.0) ** 1.4) + 0.02 for distance in range(_FAR_BPS + 1)
+    (0.35 + min(distance / 12.0, 1.1)) / (1.0 + (distance / 180.0) ** 1.4) + 0.02
+    for distance in range(_FAR_BPS + 2_000)
 ]
-# Sizes of single levels: exponentially distributed around one, as 256 steps.
-_FACTORS = [0.04 - log(1.0 - (step + 0.5) / 256.0) for step in range(256)]
+# Sizes of single levels, exponentially distributed around one; runs of this table are laid along the book.
+_FACTORS = [0.02 - log(1.0 - 0.9999 * unit(0, place)) for place in range(4_096 + 8)]
 
 Level = tuple[str, str]
 Block = tuple[int, list[int], list[Level]]
@@ -45,8 +44,8 @@ def spacing(bps_per_tick: float) -> int:
 class Depth:
     """The book of one listing at any moment.
 
-    Levels sit in cells of `width` ticks, 32 cells a block. A block's prices are fixed for ever; a quarter of its sizes is
-    drawn anew every eight seconds (each block at a second of its own), those at the touch at every step of 250 ms.
+    Levels sit in cells of `width` ticks, 32 cells a block. A block's prices are fixed for ever; a quarter of its sizes
+    is drawn anew every eight seconds (each block at a second of its own), those at the touch at every step of 250 ms.
     """
 
     def __init__(self, listing: Listing, prices: ListingPrices, seed: int) -> None:
@@ -63,6 +62,7 @@ class Depth:
         self._least_lots = max(1, self.lots.up(float(listing.min_size or 0)))
         self._spread_bps = self._spread_of(listing)
         self._spread_noise = Noise(key_of("spread", self._key), [(5_000, 0.15), (90_000, 0.2)])
+        self._offsets = [mix(self._key, -at) * self._width >> 64 for at in range(1, 257 + _CELLS)]
         self._blocks: dict[int, Block] = {}
         self._references: dict[int, int] = {}
         self._shown: tuple[int, int, BookView] | None = None
@@ -81,7 +81,7 @@ class Depth:
     def _spread_of(self, listing: Listing) -> float:
         own = (mix(self._key, 11) & 0xFF) / 255.0
         liquidity = min(ASSETS[self._prices.base].liquidity, ASSETS[self._prices.quote].liquidity)
-        return (1.3 + 0.5 * own + (0.2 if listing.kind == SPOT else 0.0)) * min(4.0, liquidity**-0.25)
+        return (1.3 + 0.5 * own + (0.2 if listing.kind == SPOT else 0.0)) * min(4.0, 1.0 / sqrt(sqrt(liquidity)))
 
     def touch(self, time_ms: int) -> tuple[int, int]:
         """Return the best bid and ask in ticks; a bid below one tick means that nobody bids."""
@@ -116,13 +116,14 @@ class Depth:
         block = bid // size
         while len(bids) < depth and block >= 0 and bid >= 1:
             _, ticks, levels = self._block(block, time_ms)
-            bids += [level for tick, level in zip(ticks, levels, strict=True) if tick < bid][::-1]
+            below = bisect_left(ticks, bid)
+            bids += levels[:below][::-1]
             block -= 1
         asks: list[Level] = [self._best(ask, step)] if depth else []
         block = ask // size
         while len(asks) < depth:
             _, ticks, levels = self._block(block, time_ms)
-            asks += [level for tick, level in zip(ticks, levels, strict=True) if tick > ask]
+            asks += levels[bisect_right(ticks, ask) :]
             block += 1
         return bids[:depth], asks[:depth]
 
@@ -132,8 +133,8 @@ class Depth:
 
     def _best(self, tick: int, step: int) -> Level:
         draw = mix(self._key + tick, step)
-        lots = int(self._level_lots * _PROFILE[0] * _FACTORS[draw & 0xFF] * 2.0 + ((draw >> 8) & 0x3F))
-        return self.ticks.text(tick), self.lots.text(max(self._least_lots, lots))
+        lots = int(self._level_lots * _PROFILE[0] * _FACTORS[draw & 0xFFF] * 2.0)
+        return self.ticks.text(tick), self.lots.text(self._least_lots + lots)
 
     def _block(self, block: int, time_ms: int) -> Block:
         phase = block * 5 % _EPOCH_S
@@ -158,33 +159,43 @@ class Depth:
         return tick
 
     def _build(self, block: int, epoch: int, reference: int) -> Block:
-        width, least, level_lots, per_tick = self._width, self._least_lots, self._level_lots, self._bps_per_tick
-        place = _digest(self._key, block, -1)
-        # A quarter of the levels is drawn anew each epoch.
-        draws = [_digest(self._key, block, (epoch + quarter) >> 2 << 2 | quarter) for quarter in range(4)]
-        near, far, hundred = self._round // 10, self._round, self._round * 10
-        ticks: list[int] = []
-        lots: list[int] = []
-        for cell in range(_CELLS):
-            if place[cell] < 18:
-                continue
-            first = (block * _CELLS + cell) * width
-            rest = -first % near
-            tick = first + (rest if rest < width else place[_CELLS + cell] * width >> 8)
-            if tick < 1:
-                continue
-            draw = draws[cell & 3]
-            weight = _PROFILE[min(_FAR_BPS, int(abs(tick - reference) * per_tick))] * _FACTORS[draw[cell]]
-            if tick % near == 0:
-                weight *= 3.5 if tick % hundred == 0 else 2.2 if tick % far == 0 else 1.4
-            size = int(level_lots * weight * (1.0 + draw[_CELLS + cell] * 0.0007))
-            ticks.append(tick)
-            lots.append(size if size > least else least)
+        width = self._width
+        first = block * _CELLS * width
+        place = mix(self._key, block)
+        if width == 1:
+            ticks = list(range(first, first + _CELLS))
+        else:
+            start = place & 0xFF
+            cells = range(first, first + _CELLS * width, width)
+            ticks = [cell + offset for cell, offset in zip(cells, self._offsets[start : start + _CELLS], strict=True)]
+        lots = self._draw_lots(block, epoch, reference)
+        near = self._round // 10
+        for tick in range(-(-first // near) * near, first + _CELLS * width, near):
+            cell = (tick - first) // width
+            ticks[cell] = tick
+            lots[cell] = int(
+                lots[cell] * (3.5 if tick % (near * 100) == 0 else 2.2 if tick % self._round == 0 else 1.4)
+            )
+        # One or two cells of each block stay empty, the same ones for ever; and no price is zero.
+        for gap in sorted({place >> 10 & 31, place >> 20 & 31}, reverse=True):
+            del ticks[gap], lots[gap]
+        if first <= 0:
+            positive = bisect_right(ticks, 0)
+            del ticks[:positive], lots[:positive]
         return epoch, ticks, list(zip(self.ticks.texts(ticks), self.lots.texts(lots), strict=True))
 
-
-def _digest(key: int, block: int, epoch: int) -> bytes:
-    return hashlib.blake2b(struct.pack(">Qqq", key, block, epoch), digest_size=2 * _CELLS).digest()
-
-
-Touch = Callable[[int], tuple[int, int]]
+    def _draw_lots(self, block: int, epoch: int, reference: int) -> list[int]:
+        factors: list[float] = []
+        for quarter in range(4):
+            # A quarter of the levels is drawn anew each epoch.
+            drawn = (epoch + quarter) >> 2
+            start = mix(self._key + quarter, block * 0x10000 + drawn) & 0xFFF
+            factors += _FACTORS[start : start + _CELLS // 4]
+        cell = block * _CELLS - reference // self._width
+        scale, least, level_lots = self._bps_per_tick * self._width, self._least_lots, self._level_lots
+        far = range(cell, cell + _CELLS)
+        if abs(cell) * scale > _FAR_BPS:
+            shape = [_PROFILE[_FAR_BPS]] * _CELLS
+        else:
+            shape = [_PROFILE[int(abs(at) * scale)] for at in far]
+        return [int(level_lots * weight * factor) + least for weight, factor in zip(shape, factors, strict=True)]

@@ -1,6 +1,6 @@
 """What is traded: volume as an integral over time, single trades in hashed slots, candles sampled from the price."""
 
-from math import pi, sin
+from math import pi, sin, sqrt
 
 from simulator.market.catalogue import ASSETS
 from simulator.market.depth import STEP_MS, Depth
@@ -27,7 +27,7 @@ class Flow:
         self._usd_per_wire_unit, liquidity = self._scale()
         own = 0.3 + 1.4 * unit(self._key, 3)
         busy = 0.02 if listing.kind == OPTION else 0.6 if listing.kind == SPOT else 1.0
-        self._daily_usd = _DAILY_USD * liquidity**1.5 * own * busy
+        self._daily_usd = _DAILY_USD * liquidity * sqrt(liquidity) * own * busy
         self._slot_ms = max(200, min(60_000, int(400 / (liquidity * busy))))
         self._size_usd = self._daily_usd * self._slot_ms / DAY_MS
         self._trades: list[Trade] = []
@@ -97,7 +97,7 @@ class Flow:
         return found
 
     def _candle(self, start_ms: int, end_ms: int, interval_ms: int) -> Candle:
-        samples = 4 if interval_ms <= 300_000 else 8
+        samples = 4 if interval_ms <= 300_000 else 6
         moments = [start_ms + interval_ms * part // samples for part in range(samples)]
         path = [self._prices.fair(moment) for moment in moments if moment < end_ms or moment == start_ms]
         path.append(self._prices.fair(end_ms))
@@ -119,17 +119,18 @@ class Flow:
     def stats(self, time_ms: int) -> Stats:
         """Return the last 24 hours."""
         start = time_ms - DAY_MS
-        last = self.trades(1, time_ms)[0]
+        traded = self.trades(1, time_ms)
+        last_price = traded[0].price if traded else self._price_text(self._prices.fair(time_ms))
         path = [self._prices.fair(start + part * DAY_MS // 48) for part in range(49)]
         volume = self.volume(start, time_ms)
         turnover = self.turnover(volume, sum(path) / len(path))
-        high, low = max(*path, float(last.price)), min(*path, float(last.price))
+        high, low = max(*path, float(last_price)), min(*path, float(last_price))
         return Stats(
             self._price_text(path[0]),
             self._price_text(high),
             self._price_text(low),
-            last.price,
-            last.size,
+            last_price,
+            traded[0].size if traded else self._size_text(0.0),
             self._size_text(volume),
             f"{turnover:.{_turnover_decimals(path[-1])}f}",
             self._size_text(volume * (0.4 + 0.4 * unit(self._key, 5)) if self._listing.kind != SPOT else 0.0),

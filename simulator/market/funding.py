@@ -32,9 +32,7 @@ def current(prices: ListingPrices, listing: Listing, now_ms: int) -> FundingView
     return FundingView(rate, _rate(prices.premium(now_ms), hours), hours, next_ms)
 
 
-def history(
-    prices: ListingPrices, listing: Listing, start_ms: int, end_ms: int, now_ms: int
-) -> list[tuple[int, str]]:
+def history(prices: ListingPrices, listing: Listing, start_ms: int, end_ms: int, now_ms: int) -> list[tuple[int, str]]:
     """Return the settlements in [start, end] that lie behind `now_ms` and after the listing, oldest first."""
     hours = listing.funding_interval_h
     interval_ms = hours * _HOUR_MS

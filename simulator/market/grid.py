@@ -15,6 +15,7 @@ class Grid:
         self.decimals = max(0, -int(exact.as_tuple().exponent))
         self.step = float(exact)
         self.template = f"%.{self.decimals}f"
+        self._templates: dict[int, str] = {}
 
     def text(self, multiple: int) -> str:
         """Print `multiple` increments."""
@@ -24,8 +25,8 @@ class Grid:
         """Print many at once, which is several times faster than one by one."""
         if not multiples:
             return []
-        step = self.step
-        template = " ".join([self.template] * len(multiples))
+        step, count = self.step, len(multiples)
+        template = self._templates.get(count) or self._templates.setdefault(count, " ".join([self.template] * count))
         return (template % tuple([multiple * step for multiple in multiples])).split(" ")
 
     def down(self, value: float) -> int:

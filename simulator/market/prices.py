@@ -9,9 +9,10 @@ from simulator.market.options import YEAR_MS, black, carried, smile
 
 BPS = 1e-4
 _HOUR = 3_600_000
-_PERIODS_MS = [250 * 4**k for k in range(13)]
-_FAINTEST = 2e-6
-"""Octaves below 0.02 bps are left out: nobody could see them."""
+_PERIODS_MS = [250 * 6**scale for scale in range(10)]
+_CALM_PERIODS_MS = [60_000 * 24**scale for scale in range(4)]
+_CALM = 0.01
+"""Assets that move less than this in a year (stablecoins) are drawn with fewer strokes."""
 _MEMO = 8_192
 
 
@@ -40,8 +41,8 @@ class AssetPrices:
         curve = self._curves.get(asset)
         if curve is None:
             # A random walk has steps of volatility × √time; each scale gets its share of it, and its end is bounded.
-            octaves = [(period, 0.5 * spec.volatility * (period / YEAR_MS) ** 0.5) for period in _PERIODS_MS]
-            curve = self._curve(asset, [octave for octave in octaves if octave[1] >= _FAINTEST])
+            periods = _CALM_PERIODS_MS if spec.volatility < _CALM else _PERIODS_MS
+            curve = self._curve(asset, [(at, 1.15 * spec.volatility * (at / YEAR_MS) ** 0.5) for at in periods])
         if len(self._memo) >= _MEMO:
             self._memo.clear()
         price = self._memo[(asset, time_ms)] = spec.usd * exp(curve.value(time_ms))
@@ -81,7 +82,7 @@ class ListingPrices:
         self._is_call = (listing.option_type or "").lower().startswith("c")
         topic = (seed, listing.venue, listing.product, listing.native_id)
         # Venues differ by about a basis point, drifting: they agree, and now and then they cross.
-        self._basis = Noise(key_of("basis", *topic), [(20_000, 0.35 * BPS), (400_000, 0.6 * BPS), (10**11, 0.3 * BPS)])
+        self._basis = Noise(key_of("basis", *topic), [(20_000, 0.5 * BPS), (400_000, 0.9 * BPS), (10**11, 0.3 * BPS)])
         self._own_premium = Noise(key_of("premium", *topic), [(2 * _HOUR, 0.3 * BPS), (60 * _HOUR, 0.7 * BPS)])
 
     def reference(self) -> float:

@@ -37,8 +37,8 @@ class SyntheticMarket:
     """A market made of arithmetic. Any moment can be asked for, so candles, trades and funding agree with the books.
 
     `seed` chooses the prices (None: a random one). `start_ms` is the market's time at construction (None: the wall
-    clock's); it runs on from there at real speed. A `frozen` market keeps the prices of `start_ms` for ever while its clock
-    is the wall clock's, so that its answers are the same every time and yet not stale.
+    clock's); it runs on from there at real speed. A `frozen` market keeps the prices of `start_ms` for ever while its
+    clock is the wall clock's, so that its answers are the same every time and yet not stale.
     """
 
     def __init__(

@@ -21,7 +21,7 @@ LTC-USDT 0.01 0.000001 0.01
 AVAX-USDT 0.001 0.000001 0.1
 LINK-USDT 0.001 0.000001 0.1
 DOT-USDT 0.001 0.000001 0.1
-TRX-USDT 0.0001 0.000001 10
+TRX-USDT 0.00001 0.000001 10
 BCH-USDT 0.1 0.00001 0.001
 UNI-USDT 0.001 0.000001 0.1
 AAVE-USDT 0.01 0.000001 0.01
@@ -123,7 +123,18 @@ def _spots() -> list[Listing]:
         base, quote = native_id.split("-")
         found.append(
             Listing(
-                VENUE, "SPOT", native_id, SPOT, base, quote, "", tick, lot, minimum, maker_fee="0.0008", taker_fee="0.001"
+                VENUE,
+                "SPOT",
+                native_id,
+                SPOT,
+                base,
+                quote,
+                "",
+                tick,
+                lot,
+                minimum,
+                maker_fee="0.0008",
+                taker_fee="0.001",
             )
         )
     return found

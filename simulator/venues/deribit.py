@@ -1,0 +1,349 @@
+"""Deribit over its JSON-RPC API v2: the public methods, by GET, by POST, and one table for streams and private calls.
+
+Wire facts: docs.deribit.com; error objects and envelopes as in ccxt issue 6908 and gocryptotrader issue 2099 (real
+answers), codes from the venue's error table.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from simulator.market.model import PERPETUAL, SPOT, Listing, Market
+from simulator.venue import SimReply, SimRequest, SimVenue, json_reply
+from simulator.venues import deribit_rows as rows
+from simulator.venues.deribit_rows import HOUR_MS, Row
+
+Params = Mapping[str, object]
+
+DEPTHS = (1, 5, 10, 20, 50, 100, 1000, 10000)
+KINDS = ("future", "option", "spot", "future_combo", "option_combo")
+RESOLUTIONS_MS = {text: int(text) * 60_000 for text in "1 3 5 10 15 30 60 120 180 360 720".split()} | {"1D": 86_400_000}
+_MOST_CANDLES = 5_000
+_MOST_FUNDING_ROWS = 744
+_NAME = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)?(-PERPETUAL|-\d{1,2}[A-Z]{3}\d{2}(-\d+(d\d+)?-[CP])?)|[A-Z0-9]+_[A-Z0-9]+")
+_LONG = {
+    "BTC": "Bitcoin", "ETH": "Ethereum", "USDC": "USD Coin", "USDT": "Tether USD", "EURR": "StablR Euro",
+    "SOL": "Solana", "XRP": "XRP", "BNB": "BNB", "PAXG": "PAX Gold", "STETH": "Lido Staked ETH",
+}  # fmt: skip
+_COIN_TYPES = {"BTC": "BITCOIN", "USDC": "ETHEREUM", "USDT": "ETHEREUM", "EURR": "ETHEREUM", "ETH": "ETHEREUM"}
+
+
+class RpcError(Exception):
+    """An error answer: Deribit's code and message, the `data` object where there is one, and the HTTP status."""
+
+    def __init__(self, code: int, message: str, data: Row | None = None, status: int = 400) -> None:
+        super().__init__(message)
+        self.error: Row = {"code": code, "message": message} | ({"data": data} if data else {})
+        self.status = status
+
+
+class Call(NamedTuple):
+    """One call, however it came: `params` are text from a query and typed from JSON; `now_ms` is the venue's clock."""
+
+    method: str
+    params: Params
+    now_ms: int
+
+
+def _invalid(name: str, reason: str) -> RpcError:
+    return RpcError(-32602, "Invalid params", {"reason": reason, "param": name})
+
+
+def _text(params: Params, name: str, choices: Sequence[str] = (), default: str | None = None) -> str:
+    value = params.get(name, default)
+    if value is None or value == "":
+        raise _invalid(name, "must be present")
+    if not isinstance(value, str):
+        raise _invalid(name, "wrong format")
+    if choices and value not in choices:
+        raise _invalid(name, "invalid currency" if name == "currency" else "must be one of the supported values")
+    return value
+
+
+def _integer(params: Params, name: str, default: int | None = None) -> int:
+    value = params.get(name, default)
+    if value is None:
+        raise _invalid(name, "must be present")
+    if isinstance(value, bool) or not re.fullmatch(r"-?\d+", str(value)):
+        raise _invalid(name, "must be an integer")
+    return int(str(value))
+
+
+def _flag(params: Params, name: str) -> bool:
+    return params.get(name) in (True, "true", "True", "1")
+
+
+class Deribit(SimVenue):
+    """www.deribit.com. `call` serves one JSON-RPC method whatever it came over."""
+
+    name = "deribit"
+    ports = {"deribit": ("www.deribit.com",)}
+
+    def __init__(self, market: Market, clock: Callable[[], int]) -> None:
+        """List the methods and the instruments by name."""
+        super().__init__(market, clock)
+        self.by_name: dict[str, Listing] = {listing.native_id: listing for listing in self.by_id.values()}
+        self._numbers = {name: 100_000 + place for place, name in enumerate(self.by_name)}
+        self._indices = {rows.index_name(listing): listing for listing in reversed(self.by_name.values())}
+        coins = {coin for i in self.by_name.values() for coin in (i.base, i.settle or i.quote)}
+        self._currencies = sorted(coins | {"BTC", "ETH", "USDC", "USDT", "EURR"})
+        self.methods: dict[str, Callable[[Call], object]] = {
+            "public/get_time": lambda call: call.now_ms,
+            "public/status": lambda _: {"locked": "false", "locked_indices": []},
+            "public/test": lambda _: {"version": "1.2.26"},
+            "public/hello": lambda _: {"version": "1.2.26"},
+            "public/get_currencies": self._get_currencies,
+            "public/get_instruments": self._get_instruments,
+            "public/get_instrument": lambda call: self._row(self._instrument(call.params), call.now_ms),
+            "public/get_contract_size": self._get_contract_size,
+            "public/get_order_book": self._get_order_book,
+            "public/ticker": self._ticker,
+            "public/get_book_summary_by_currency": self._get_book_summary_by_currency,
+            "public/get_book_summary_by_instrument": self._get_book_summary_by_instrument,
+            "public/get_last_trades_by_instrument": self._get_last_trades,
+            "public/get_last_trades_by_instrument_and_time": self._get_last_trades_and_time,
+            "public/get_tradingview_chart_data": self._get_chart,
+            "public/get_funding_rate_value": self._get_funding_rate_value,
+            "public/get_funding_rate_history": self._get_funding_rate_history,
+            "public/get_index_price": self._get_index_price,
+            "public/get_index_price_names": lambda _: sorted(self._indices),
+            "public/get_supported_index_names": lambda _: sorted(self._indices),
+        }
+
+    # --- transport ---------------------------------------------------------------------------------------------------
+
+    def handle(self, port: str, request: SimRequest) -> SimReply:
+        """Answer `/api/v2/<method>` by GET or POST, and JSON-RPC posted to `/api/v2`."""
+        if request.path != "/api/v2" and not request.path.startswith("/api/v2/"):
+            page = b"<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>404 Not Found</body>\r\n</html>\r\n"
+            return SimReply(page, 404, content_type="text/html")
+        identity: object = None
+        try:
+            method = request.path.removeprefix("/api/v2").strip("/")
+            if request.method == "GET":
+                params: Params = dict(parse_qsl(request.target.partition("?")[2], keep_blank_values=True))
+            else:
+                method, params, identity = _posted(request.body, method)
+            return self._envelope({"result": self.call(Call(method, params, request.now_ms))}, identity, request.now_ms)
+        except RpcError as error:
+            return self._envelope({"error": error.error}, identity, request.now_ms, error.status)
+
+    def call(self, call: Call) -> object:
+        """Answer the result of one method. Raises RpcError."""
+        answer = self.methods.get(call.method)
+        if answer is None:
+            if call.method.startswith("private/"):
+                raise RpcError(13009, "unauthorized", {"reason": "invalid_token", "param": "token"})
+            raise RpcError(-32601, "Method not found", status=404)
+        return answer(call)
+
+    @staticmethod
+    def _envelope(content: Row, identity: object, now_ms: int, status: int = 200) -> SimReply:
+        head: Row = {"jsonrpc": "2.0"} | ({"id": identity} if identity is not None else {})
+        taken = 240
+        return json_reply(
+            head | content | {"usIn": now_ms * 1000, "usOut": now_ms * 1000 + taken, "usDiff": taken, "testnet": False},
+            status,
+        )
+
+    def fault(self, kind: str, request: SimRequest, args: Mapping[str, Any]) -> SimReply:
+        """Put a fault in Deribit's codes, or in the words of the Cloudflare edge before it."""
+        retry = {"retry-after": str(args.get("retry_after_s", 1))}
+        status = int(args.get("status", 503))
+        if kind == "rate_limited":
+            reply = self._envelope(
+                {"error": {"code": 10028, "message": "too_many_requests"}}, None, request.now_ms, 429
+            )
+            return SimReply(reply.body, 429, retry)
+        if kind == "maintenance":
+            error = {"code": 11051, "message": "system_maintenance"}
+            return self._envelope({"error": error}, None, request.now_ms, 503)
+        if kind == "banned":
+            return SimReply(b"error code: 1015", 429, retry, "text/plain; charset=UTF-8")
+        if kind == "geo_blocked":
+            page = b"<html><head><title>451 Unavailable For Legal Reasons</title></head><body>451</body></html>"
+            return SimReply(page, 451, content_type="text/html")
+        error = {"code": 11094, "message": "internal_server_error"}
+        return self._envelope({"error": error}, None, request.now_ms, status)
+
+    # --- instruments -------------------------------------------------------------------------------------------------
+
+    def _instrument(self, params: Params) -> Listing:
+        name = _text(params, "instrument_name")
+        listing = self.by_name.get(name)
+        if listing is None:
+            raise RpcError(13020, "not_found") if _NAME.fullmatch(name) else _invalid("instrument_name", "wrong format")
+        return listing
+
+    def _perpetual(self, params: Params) -> Listing:
+        listing = self._instrument(params)
+        if listing.kind != PERPETUAL:
+            raise _invalid("instrument_name", "must be a perpetual instrument")
+        return listing
+
+    def _row(self, listing: Listing, now_ms: int) -> Row:
+        return rows.instrument(listing, self._numbers[listing.native_id], now_ms)
+
+    def _of_currency(self, params: Params, *, every: bool) -> list[Listing]:
+        """Select by settlement currency, and spot pairs by either of theirs; only get_instruments knows `any`."""
+        choices = [*self._currencies, *(["any"] if every else [])]
+        currency = _text(params, "currency", choices, "any" if every else None)
+        kind = _text(params, "kind", (*KINDS, "any"), "any")
+        return [
+            listing
+            for listing in self.by_name.values()
+            if (
+                currency in ("any", listing.settle)
+                or (listing.kind == SPOT and currency in (listing.base, listing.quote))
+            )
+            and kind in ("any", rows.wire_kind(listing))
+        ]
+
+    def _get_currencies(self, _: Call) -> object:
+        return [
+            {
+                "currency": coin,
+                "currency_long": _LONG.get(coin, coin),
+                "coin_type": _COIN_TYPES.get(coin, coin),
+                "network_currency": "BTC" if coin == "BTC" else "ETH" if coin in _COIN_TYPES else coin,
+                "decimals": 8 if coin == "BTC" else 6,
+                "min_confirmations": 1,
+                "min_withdrawal_fee": 0.0001,
+                "withdrawal_fee": 0.0001,
+                "network_fee": 0.000015,
+                "withdrawal_priorities": [],
+                "in_cross_collateral_pool": coin in ("BTC", "ETH", "USDC", "USDT"),
+                "apr": 0.0,
+            }
+            for coin in self._currencies
+        ]
+
+    def _get_instruments(self, call: Call) -> object:
+        chosen = self._of_currency(call.params, every=True)
+        wanted = not _flag(call.params, "expired")
+        return [row for row in (self._row(i, call.now_ms) for i in chosen) if row["is_active"] is wanted]
+
+    def _get_contract_size(self, call: Call) -> object:
+        return {"contract_size": self._row(self._instrument(call.params), call.now_ms)["contract_size"]}
+
+    # --- prices ------------------------------------------------------------------------------------------------------
+
+    def _get_order_book(self, call: Call) -> object:
+        listing = self._instrument(call.params)
+        depth = _integer(call.params, "depth", 5)
+        if depth not in DEPTHS:
+            raise _invalid("depth", "must be one of 1, 5, 10, 20, 50, 100, 1000, 10000")
+        book = self.market.book(listing, depth, call.now_ms)
+        row = rows.ticker(self.market, listing, book, call.now_ms, rows.option_future(listing, self.by_name))
+        row["change_id"] = book.sequence
+        row["bids"] = [(float(price), float(size)) for price, size in book.bids]
+        row["asks"] = [(float(price), float(size)) for price, size in book.asks]
+        return row
+
+    def _ticker(self, call: Call) -> object:
+        listing = self._instrument(call.params)
+        book = self.market.book(listing, 1, call.now_ms)
+        return rows.ticker(self.market, listing, book, call.now_ms, rows.option_future(listing, self.by_name))
+
+    def _summary(self, listing: Listing, now_ms: int) -> Row:
+        return rows.summary(self.market, listing, now_ms, rows.option_future(listing, self.by_name))
+
+    def _get_book_summary_by_currency(self, call: Call) -> object:
+        return [self._summary(listing, call.now_ms) for listing in self._of_currency(call.params, every=False)]
+
+    def _get_book_summary_by_instrument(self, call: Call) -> object:
+        return [self._summary(self._instrument(call.params), call.now_ms)]
+
+    def _get_index_price(self, call: Call) -> object:
+        listing = self._indices.get(_text(call.params, "index_name"))
+        if listing is None:
+            raise _invalid("index_name", "wrong format")
+        price = rows.known(lambda: rows.number(self.market.index_price(listing, call.now_ms)))
+        return {"index_price": price, "estimated_delivery_price": price}
+
+    # --- trades, candles, funding ------------------------------------------------------------------------------------
+
+    def _trades(self, call: Call, start_ms: int, end_ms: int) -> object:
+        listing = self._instrument(call.params)
+        count = _integer(call.params, "count", 10)
+        if not 1 <= count <= 1000:
+            raise _invalid("count", "must be between 1 and 1000")
+        found = [t for t in self.market.trades(listing, 1_000, end_ms) if start_ms <= t.time_ms <= end_ms]
+        oldest_first = call.params.get("sorting") == "asc"
+        shown = found[-count:] if oldest_first else found[:count]
+        contract = float(str(self._row(listing, call.now_ms)["contract_size"]))
+        older = dict(zip(found, [*found[1:], None], strict=False))
+        listed = [rows.trade(self.market, listing, t, older[t], contract) for t in shown]
+        return {"trades": listed[::-1] if oldest_first else listed, "has_more": len(found) > count}
+
+    def _get_last_trades(self, call: Call) -> object:
+        return self._trades(call, _integer(call.params, "start_timestamp", 0), call.now_ms)
+
+    def _get_last_trades_and_time(self, call: Call) -> object:
+        start_ms = _integer(call.params, "start_timestamp")
+        return self._trades(call, start_ms, min(_integer(call.params, "end_timestamp", call.now_ms), call.now_ms))
+
+    def _window(self, params: Params) -> tuple[int, int]:
+        start_ms, end_ms = _integer(params, "start_timestamp"), _integer(params, "end_timestamp")
+        if start_ms > end_ms:
+            raise _invalid("start_timestamp", "must be lower than or equal to end_timestamp")
+        return start_ms, end_ms
+
+    def _get_chart(self, call: Call) -> object:
+        listing = self._instrument(call.params)
+        start_ms, end_ms = self._window(call.params)
+        step_ms = RESOLUTIONS_MS[_text(call.params, "resolution", list(RESOLUTIONS_MS))]
+        start_ms = max(start_ms, end_ms - (_MOST_CANDLES - 1) * step_ms)
+        candles = self.market.candles(listing, step_ms, start_ms, min(end_ms, call.now_ms))
+        usd = listing.inverse
+        return {
+            "status": "ok" if candles else "no_data",
+            "ticks": [c.start_ms for c in candles],
+            "open": [float(c.open) for c in candles],
+            "high": [float(c.high) for c in candles],
+            "low": [float(c.low) for c in candles],
+            "close": [float(c.close) for c in candles],
+            "volume": [float(c.volume) / (float(c.close) if usd else 1.0) for c in candles],
+            "cost": [float(c.volume if usd else c.turnover) for c in candles],
+        }
+
+    def _get_funding_rate_value(self, call: Call) -> object:
+        listing = self._perpetual(call.params)
+        start_ms, end_ms = self._window(call.params)
+        return round(sum(float(rate) for _, rate in self.market.funding_history(listing, start_ms, end_ms)), 12)
+
+    def _get_funding_rate_history(self, call: Call) -> object:
+        listing = self._perpetual(call.params)
+        start_ms, end_ms = self._window(call.params)
+        start_ms = max(start_ms, min(end_ms, call.now_ms) - (_MOST_FUNDING_ROWS - 1) * HOUR_MS)
+        settled = self.market.funding_history(listing, start_ms - 8 * HOUR_MS, end_ms)
+        rates = [float(rate) for _, rate in settled]
+        return [
+            {
+                "timestamp": at,
+                "index_price": rows.known(lambda at=at: rows.number(self.market.index_price(listing, at))),  # type: ignore[misc]
+                "prev_index_price": rows.known(
+                    lambda at=at: rows.number(self.market.index_price(listing, at - HOUR_MS))
+                ),  # type: ignore[misc]
+                "interest_1h": rates[place],
+                "interest_8h": round(sum(rates[max(0, place - 7) : place + 1]), 12),
+            }
+            for place, (at, _) in enumerate(settled)
+            if at >= start_ms
+        ]
+
+
+def _posted(body: bytes, method: str) -> tuple[str, Params, object]:
+    """Read a JSON-RPC request; the method of the path stands in where the body names none."""
+    try:
+        content = json.loads(body)
+    except ValueError:
+        raise RpcError(-32700, "Parse error") from None
+    if not isinstance(content, dict):
+        raise RpcError(-32600, "Invalid Request")
+    params = content.get("params") or {}
+    if not isinstance(params, dict):
+        raise RpcError(-32602, "Invalid params")
+    return str(content.get("method") or method), params, content.get("id")

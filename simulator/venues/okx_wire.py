@@ -1,0 +1,123 @@
+"""What OKX's endpoints share: refusals with OKX's codes, parameters, amounts and the request windows."""
+
+import time
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from simulator.market.model import Listing
+from simulator.venue import SimVenue
+
+Row = dict[str, object]
+Query = Mapping[str, str]
+INST_TYPES = ("SPOT", "MARGIN", "SWAP", "FUTURES", "OPTION")
+
+
+class OkxError(Exception):
+    """A refusal: OKX's code, its text and the HTTP status that goes with it."""
+
+    def __init__(self, code: str, message: str, status: int = 200) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+
+
+def required(query: Query, name: str) -> str:
+    """Return a parameter. Raises OkxError 50014 where it is absent or empty."""
+    value = query.get(name)
+    if not value:
+        raise OkxError("50014", f"Parameter {name} can not be empty", 400)
+    return value
+
+
+def whole_number(query: Query, name: str, default: int, most: int | None = None) -> int:
+    """Return a whole number from 1 to `most`; above it `most` counts. Raises OkxError 51000."""
+    text = query.get(name)
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise OkxError("51000", f"Parameter {name} error", 400)
+    return int(text) if most is None else min(int(text), most)
+
+
+def moment(query: Query, name: str) -> int | None:
+    """Return a page mark (epoch ms or an id), None where it is absent. Raises OkxError 51000."""
+    text = query.get(name)
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit():
+        raise OkxError("51000", f"Parameter {name} error", 400)
+    return int(text)
+
+
+def inst_type(query: Query, *allowed: str) -> str:
+    """Return `instType`. Raises OkxError 50014 where it is absent, 51000 where it is none of `allowed`."""
+    value = required(query, "instType")
+    if value not in (allowed or INST_TYPES):
+        raise OkxError("51000", "Parameter instType error", 400)
+    return value
+
+
+def instrument(venue: SimVenue, query: Query, *products: str) -> Listing:
+    """Return the listing that `instId` names, of one of `products`. Raises OkxError 50014 or 51001."""
+    name = required(query, "instId")
+    for product in products or ("SPOT", "SWAP", "FUTURES", "OPTION"):
+        if found := venue.by_id.get((product, name)):
+            return found
+    raise OkxError("51001", "Instrument ID, Instrument ID code, or Spread ID doesn't exist.")
+
+
+def underlying(listing: Listing) -> str:
+    """Return the index a contract follows, `BTC-USD`; OKX calls it `uly`, and its family mostly alike."""
+    return f"{listing.base}-{listing.quote}"
+
+
+def of_family(venue: SimVenue, product: str, query: Query) -> list[Listing]:
+    """Return a product's listings, narrowed by `uly`, `instFamily` and `instId`. Raises OkxError 51001 or 51014."""
+    family = query.get("instFamily") or query.get("uly")
+    found = [i for (section, _), i in venue.by_id.items() if section == product]
+    if family and product != "SPOT":
+        found = [i for i in found if underlying(i) == family]
+        if not found:
+            raise OkxError("51014", "Index doesn't exist.", 400)
+    if name := query.get("instId"):
+        found = [i for i in found if i.native_id == name]
+        if not found:
+            raise OkxError("51001", "Instrument ID, Instrument ID code, or Spread ID doesn't exist.")
+    return found
+
+
+def text(amount: Decimal) -> str:
+    """Print an amount as OKX does: plain, without trailing zeros, at most 16 significant digits."""
+    if not amount:
+        return "0"
+    return format((+amount).normalize(), "f") if len(amount.as_tuple().digits) <= 16 else _shortened(amount)
+
+
+def _shortened(amount: Decimal) -> str:
+    exponent = max(-18, amount.adjusted() - 15)
+    return format(amount.quantize(Decimal(1).scaleb(exponent)).normalize(), "f")
+
+
+def coins(listing: Listing, contracts: str, price: str) -> Decimal:
+    """Return what an amount in wire units is worth in the base currency; `price` converts inverse contracts."""
+    value = Decimal(contracts) * Decimal(listing.contract_size)
+    return value / Decimal(price) if listing.inverse and Decimal(price) else value
+
+
+class Windows:
+    """Requests counted in windows of a fixed length, each key on its own; `clock` answers seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._windows: dict[str, tuple[float, int]] = {}
+
+    def admit(self, key: str, limit: int, window_s: float) -> bool:
+        """Count a request; answer whether it is within the limit."""
+        now_s = self._clock()
+        began_s, count = self._windows.get(key, (now_s, 0))
+        if now_s - began_s >= window_s:
+            began_s, count = now_s, 0
+        self._windows[key] = (began_s, count + 1)
+        if len(self._windows) > 4_096:
+            self._windows = {k: v for k, v in self._windows.items() if now_s - v[0] < window_s}
+        return count < limit
