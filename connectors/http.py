@@ -69,7 +69,7 @@ class _Answer:
 
     def __init__(self) -> None:
         self.parser = HttpResponseParser(self)
-        self.started = self.extra = False
+        self.started = self.extra = self.keep_alive = False
         self._restart()
 
     def _restart(self) -> None:
@@ -102,6 +102,7 @@ class _Answer:
             self._restart()
         else:
             self.complete = True
+            self.keep_alive = self.parser.should_keep_alive()  # llhttp forgets it with the next byte
 
     def ends_with_connection(self) -> bool:
         """Tell whether the end of the connection is the end of the body (neither length nor chunks announced)."""
@@ -220,7 +221,7 @@ class _Exchange:
             connection.settimeout(self._left(TimedOut, "was asked"))
             connection.sendall(data)
             self._receive(connection, answer, method)
-            reusable = answer.complete and not answer.extra and answer.parser.should_keep_alive()
+            reusable = answer.complete and not answer.extra and answer.keep_alive
         except TimeoutError:
             raise self._timed_out(TimedOut, "did not answer") from None
         except OSError as error:

@@ -99,7 +99,10 @@ class MarketCache:
     def symbols(self, venue: str) -> list[str]:
         """List a venue's canonical symbols, sorted."""
         query = "SELECT symbol FROM instruments WHERE environment = ? AND venue = ? ORDER BY symbol"
-        return [str(row[0]) for row in self._guarded(lambda db: db.execute(query, (self.environment_key, venue)).fetchall(), [])]
+        return [
+            str(row[0])
+            for row in self._guarded(lambda db: db.execute(query, (self.environment_key, venue)).fetchall(), [])
+        ]
 
     def fetched_at_ms(self, venue: str) -> int | None:
         """Tell when a venue's list was downloaded, or None when there is none."""
@@ -240,5 +243,3 @@ def decode(row: str) -> Instrument:
         if values[index] is not None:
             values[index] = Decimal(values[index])
     return Instrument(*values)
-
-

@@ -13,6 +13,7 @@ from domain.errors import (
     Maintenance,
     NotListed,
     RateLimited,
+    Refused,
     Retired,
     StaleData,
     TimedOut,
@@ -33,6 +34,7 @@ STATUS_OF_ERROR: tuple[tuple[type[CrossbookError], str], ...] = (
     (NotListed, quotes.NOT_LISTED),
     (Retired, quotes.RETIRED),
     (StaleData, quotes.STALE),
+    (Refused, quotes.UNSUPPORTED),
 )
 """The one place that says which state a venue's row is in after an error; every other error is `unavailable`."""
 

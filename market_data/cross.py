@@ -49,12 +49,6 @@ def find_cross(rows: Sequence[VenueRow]) -> Cross | None:
     return max(pairs, key=lambda pair: pair.gross_per_unit)
 
 
-def cross_for_size(bid: VenueRow, ask: VenueRow, bid_average: Decimal, ask_average: Decimal, base: Decimal) -> Cross:
-    """Tell the crossing of two prices for a size; the rows' prices have the taker fee in them already."""
-    net = (bid.bid or Decimal(0)) - (ask.ask or Decimal(0))
-    return Cross(ask.venue, bid.venue, ask_average, bid_average, bid_average - ask_average, net, base, net * base)
-
-
 def _pair(buy: VenueRow, sell: VenueRow) -> Cross:
     low, high = buy.ask or Decimal(0), sell.bid or Decimal(0)
     gross = high - low

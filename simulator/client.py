@@ -6,6 +6,8 @@ from typing import Any
 
 from simulator.state import SimulatorError, State
 
+LIMIT_S = 5.0
+
 
 def call_control(state: State, method: str, path: str, payload: Mapping[str, object] | None = None) -> dict[str, Any]:
     """Call the control endpoint and answer its JSON object.
@@ -16,7 +18,7 @@ def call_control(state: State, method: str, path: str, payload: Mapping[str, obj
     import http.client
 
     address = state["control"].removeprefix("http://")
-    connection = http.client.HTTPConnection(address, timeout=5)
+    connection = http.client.HTTPConnection(address, timeout=LIMIT_S)
     try:
         connection.request(method, path, json.dumps(payload) if payload is not None else None)
         response = connection.getresponse()

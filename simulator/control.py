@@ -40,10 +40,10 @@ class Control:
         app.router.add_delete("/requests", self._reset_requests)
         app.router.add_get("/health", self._health)
         app.router.add_post("/stop", self._ask_to_stop)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, LOOPBACK, number, shutdown_timeout=0.1).start()
+            await web.TCPSite(self._runner, LOOPBACK, number).start()
         except OSError as error:
             raise SimulatorError(
                 f"Port {number} cannot be used ({error.strerror}): choose another --port-base."

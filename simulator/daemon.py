@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["SimulatorError", "State", "ensure_running", "read_state", "running_state", "stop"]
 
 START_LIMIT_S = 20.0
+_TERM_LIMIT_S = 3.0
 _START_LOCK = "simulator.start.lock"
 _POLL_S = 0.02
 _ROOT = Path(__file__).resolve().parent.parent
@@ -90,7 +91,7 @@ def stop(state_dir: Path) -> bool:
                 return True
     import signal
 
-    for number, limit_s in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
+    for number, limit_s in ((signal.SIGTERM, _TERM_LIMIT_S), (signal.SIGKILL, 3.0)):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
         if _gone(lock, pid, limit_s):
@@ -115,9 +116,15 @@ def _check_same(state: State, wanted: dict[str, object]) -> None:
         if value is not None and options.get(name) != value:
             flag, has = name.replace("_", "-"), options.get(name)
             raise SimulatorError(
-                f"A simulator is already running with {flag} {'not set' if has is None else has} instead of {value}: "
+                f"A simulator is already running with --{flag} {_shown(has)}, not {_shown(value)}: "
                 "end it first with `simulator stop`."
             )
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "left out"
+    return ("on" if value else "off") if isinstance(value, bool) else str(value)
 
 
 def _start_once(state_dir: Path, options: dict[str, object]) -> State:

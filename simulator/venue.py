@@ -49,11 +49,17 @@ def json_reply(payload: object, status: int = 200, headers: Mapping[str, str] | 
     return SimReply(json.dumps(payload, separators=(",", ":")).encode(), status, headers or {})
 
 
+async def _stay_open(code: int, reason: str) -> None:
+    """Stand in for a server's close."""
+
+
 class WsSession(ABC):
     """One WebSocket connection to a venue. The server calls `on_text`; `send` may be used at any time."""
 
     def __init__(self, send: Callable[[str], Awaitable[None]]) -> None:
         self.send = send
+        self.close: Callable[[int, str], Awaitable[None]] = _stay_open
+        """Close the connection with a code and a reason; the server puts its own here."""
 
     @abstractmethod
     async def on_text(self, text: str) -> None:

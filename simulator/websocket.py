@@ -70,7 +70,10 @@ class Connection:
         venue = self._port.venue
         timed = replace(self._handshake, now_ms=venue.clock())
         self._session = venue.open_websocket(self._port.name, timed, self._send)
-        return self._session is not None
+        if self._session is None:
+            return False
+        self._session.close = self._close
+        return True
 
     async def serve(self) -> None:
         """Read frames until the client leaves."""
@@ -139,6 +142,11 @@ class Connection:
     def _frame_request(self, text: str) -> SimRequest:
         """Describe a frame as a request: the method is `WS`, the body the frame."""
         return replace(self._handshake, method="WS", body=text.encode(), now_ms=self._port.venue.clock())
+
+    async def _close(self, code: int, reason: str) -> None:
+        """Close for the venue."""
+        await self._ready.wait()
+        await self._socket.close(code=code, message=reason.encode())
 
     async def _send(self, text: str) -> None:
         """Send a frame of the venue, unless a fault of the frame it answers says otherwise."""

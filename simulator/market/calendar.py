@@ -1,4 +1,4 @@
-"""When exchanges let contracts expire, and how days add up to weeks and months. All times are epoch milliseconds, UTC."""
+"""When contracts expire, and how days add up to weeks and months. All times are epoch milliseconds, UTC."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta

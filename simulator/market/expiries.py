@@ -1,6 +1,7 @@
 """Expiry dates of dated contracts: Fridays at 08:00 UTC, the hour at which the large venues settle."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 FRIDAY = 4
 SETTLEMENT_HOUR_UTC = 8
@@ -20,9 +21,8 @@ def next_fridays(now_ms: int, count: int) -> list[int]:
 def month_ends(now_ms: int, count: int) -> list[int]:
     """Return the next `count` last Fridays of a month, 08:00 UTC, epoch ms."""
     fridays = next_fridays(now_ms, 5 * count + 1)
-    return [this for this, following in zip(fridays, fridays[1:], strict=False) if _month(this) != _month(following)][
-        :count
-    ]
+    ends = [this for this, following in pairwise(fridays) if _month(this) != _month(following)]
+    return ends[:count]
 
 
 def quarter_ends(now_ms: int, count: int) -> list[int]:

@@ -16,10 +16,12 @@ WEIGHT_LIMITS = {"spot": 6000, "linear": 2400, "inverse": 2400, "option": 400, "
 Row = dict[str, object]
 
 _SPOT_ORDERS = ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"]
-_CONTRACT_ORDERS = "LIMIT MARKET STOP STOP_MARKET TAKE_PROFIT TAKE_PROFIT_MARKET TRAILING_STOP_MARKET".split()
+_CONTRACT_ORDERS = ["LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET",
+                    "TRAILING_STOP_MARKET"]  # fmt: skip
 _PERMISSIONS = ["SPOT", "MARGIN", "TRD_GRP_004", "TRD_GRP_005", "TRD_GRP_006", "TRD_GRP_009", "TRD_GRP_010"]
 _SUBTYPES = {"BTC": "PoW", "LTC": "PoW", "BCH": "PoW", "DOGE": "Meme", "1000PEPE": "Meme", "1000SHIB": "Meme",
-             "1000BONK": "Meme", "XRP": "Payment", "UNI": "DeFi", "AAVE": "DeFi", "SUSHI": "DeFi", "LINK": "Infrastructure"}  # fmt: skip
+             "1000BONK": "Meme", "XRP": "Payment", "UNI": "DeFi", "AAVE": "DeFi", "SUSHI": "DeFi",
+             "LINK": "Infrastructure"}  # fmt: skip
 
 
 def decimals(increment: str) -> int:
@@ -99,6 +101,11 @@ def pair(listing: Listing) -> str:
     return listing.native_id.partition("_")[0]
 
 
+def named(listing: Listing) -> Row:
+    """Start a row: COIN-M adds the pair to the symbol."""
+    return {"symbol": listing.native_id, "pair": pair(listing)} if listing.inverse else {"symbol": listing.native_id}
+
+
 def contract_symbol(listing: Listing, now_ms: int) -> Row:
     """Describe a perpetual or dated contract, linear or inverse."""
     filters: list[Row] = [
@@ -139,8 +146,8 @@ def option_symbol(listing: Listing) -> Row:
     return _as_recorded(listing, {
         "expiryDate": listing.expiry_ms,
         "filters": [
-            {"filterType": "PRICE_FILTER", "minPrice": listing.tick_size, "maxPrice": product(listing.tick_size, 20_000),
-             "tickSize": listing.tick_size},
+            {"filterType": "PRICE_FILTER", "minPrice": listing.tick_size,
+             "maxPrice": product(listing.tick_size, 20_000), "tickSize": listing.tick_size},
             {"filterType": "LOT_SIZE", "minQty": listing.lot_size, "maxQty": product(listing.lot_size, 10**5),
              "stepSize": listing.lot_size},
         ],

@@ -1,25 +1,35 @@
 """Deribit over its JSON-RPC API v2: the public methods, by GET, by POST, and one table for streams and private calls.
 
-Wire facts: docs.deribit.com; error objects and envelopes as in ccxt issue 6908 and gocryptotrader issue 2099 (real
-answers), codes from the venue's error table.
+Wire facts: docs.deribit.com. Every call of the real venue is a GET for ccxt; JSON-RPC by POST works the same.
 """
 
-import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import parse_qsl
 
 from simulator.market.model import PERPETUAL, SPOT, Listing, Market
-from simulator.venue import SimReply, SimRequest, SimVenue, json_reply
+from simulator.venue import SimReply, SimRequest, SimVenue
 from simulator.venues import deribit_rows as rows
-from simulator.venues.deribit_rows import HOUR_MS, Row
-
-Params = Mapping[str, object]
+from simulator.venues.deribit_rows import HOUR_MS
+from simulator.venues.deribit_rpc import (
+    Call,
+    Params,
+    Row,
+    RpcError,
+    envelope,
+    faulty,
+    flag_of,
+    integer_of,
+    invalid,
+    posted,
+    text_of,
+)
 
 DEPTHS = (1, 5, 10, 20, 50, 100, 1000, 10000)
 KINDS = ("future", "option", "spot", "future_combo", "option_combo")
-RESOLUTIONS_MS = {text: int(text) * 60_000 for text in "1 3 5 10 15 30 60 120 180 360 720".split()} | {"1D": 86_400_000}
+RESOLUTIONS_MS = {str(minutes): minutes * 60_000 for minutes in (1, 3, 5, 10, 15, 30, 60, 120, 180, 360, 720)}
+RESOLUTIONS_MS["1D"] = 86_400_000
 _MOST_CANDLES = 5_000
 _MOST_FUNDING_ROWS = 744
 _NAME = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)?(-PERPETUAL|-\d{1,2}[A-Z]{3}\d{2}(-\d+(d\d+)?-[CP])?)|[A-Z0-9]+_[A-Z0-9]+")
@@ -30,56 +40,11 @@ _LONG = {
 _COIN_TYPES = {"BTC": "BITCOIN", "USDC": "ETHEREUM", "USDT": "ETHEREUM", "EURR": "ETHEREUM", "ETH": "ETHEREUM"}
 
 
-class RpcError(Exception):
-    """An error answer: Deribit's code and message, the `data` object where there is one, and the HTTP status."""
-
-    def __init__(self, code: int, message: str, data: Row | None = None, status: int = 400) -> None:
-        super().__init__(message)
-        self.error: Row = {"code": code, "message": message} | ({"data": data} if data else {})
-        self.status = status
-
-
-class Call(NamedTuple):
-    """One call, however it came: `params` are text from a query and typed from JSON; `now_ms` is the venue's clock."""
-
-    method: str
-    params: Params
-    now_ms: int
-
-
-def _invalid(name: str, reason: str) -> RpcError:
-    return RpcError(-32602, "Invalid params", {"reason": reason, "param": name})
-
-
-def _text(params: Params, name: str, choices: Sequence[str] = (), default: str | None = None) -> str:
-    value = params.get(name, default)
-    if value is None or value == "":
-        raise _invalid(name, "must be present")
-    if not isinstance(value, str):
-        raise _invalid(name, "wrong format")
-    if choices and value not in choices:
-        raise _invalid(name, "invalid currency" if name == "currency" else "must be one of the supported values")
-    return value
-
-
-def _integer(params: Params, name: str, default: int | None = None) -> int:
-    value = params.get(name, default)
-    if value is None:
-        raise _invalid(name, "must be present")
-    if isinstance(value, bool) or not re.fullmatch(r"-?\d+", str(value)):
-        raise _invalid(name, "must be an integer")
-    return int(str(value))
-
-
-def _flag(params: Params, name: str) -> bool:
-    return params.get(name) in (True, "true", "True", "1")
-
-
 class Deribit(SimVenue):
     """www.deribit.com. `call` serves one JSON-RPC method whatever it came over."""
 
     name = "deribit"
-    ports = {"deribit": ("www.deribit.com",)}
+    ports: Mapping[str, tuple[str, ...]] = {"deribit": ("www.deribit.com",)}
 
     def __init__(self, market: Market, clock: Callable[[], int]) -> None:
         """List the methods and the instruments by name."""
@@ -114,7 +79,7 @@ class Deribit(SimVenue):
 
     # --- transport ---------------------------------------------------------------------------------------------------
 
-    def handle(self, port: str, request: SimRequest) -> SimReply:
+    def handle(self, port: str, request: SimRequest) -> SimReply:  # noqa: ARG002
         """Answer `/api/v2/<method>` by GET or POST, and JSON-RPC posted to `/api/v2`."""
         if request.path != "/api/v2" and not request.path.startswith("/api/v2/"):
             page = b"<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>404 Not Found</body>\r\n</html>\r\n"
@@ -125,10 +90,10 @@ class Deribit(SimVenue):
             if request.method == "GET":
                 params: Params = dict(parse_qsl(request.target.partition("?")[2], keep_blank_values=True))
             else:
-                method, params, identity = _posted(request.body, method)
-            return self._envelope({"result": self.call(Call(method, params, request.now_ms))}, identity, request.now_ms)
+                method, params, identity = posted(request.body, method)
+            return envelope({"result": self.call(Call(method, params, request.now_ms))}, identity, request.now_ms)
         except RpcError as error:
-            return self._envelope({"error": error.error}, identity, request.now_ms, error.status)
+            return envelope({"error": error.error}, identity, request.now_ms, error.status)
 
     def call(self, call: Call) -> object:
         """Answer the result of one method. Raises RpcError."""
@@ -139,48 +104,23 @@ class Deribit(SimVenue):
             raise RpcError(-32601, "Method not found", status=404)
         return answer(call)
 
-    @staticmethod
-    def _envelope(content: Row, identity: object, now_ms: int, status: int = 200) -> SimReply:
-        head: Row = {"jsonrpc": "2.0"} | ({"id": identity} if identity is not None else {})
-        taken = 240
-        return json_reply(
-            head | content | {"usIn": now_ms * 1000, "usOut": now_ms * 1000 + taken, "usDiff": taken, "testnet": False},
-            status,
-        )
-
     def fault(self, kind: str, request: SimRequest, args: Mapping[str, Any]) -> SimReply:
         """Put a fault in Deribit's codes, or in the words of the Cloudflare edge before it."""
-        retry = {"retry-after": str(args.get("retry_after_s", 1))}
-        status = int(args.get("status", 503))
-        if kind == "rate_limited":
-            reply = self._envelope(
-                {"error": {"code": 10028, "message": "too_many_requests"}}, None, request.now_ms, 429
-            )
-            return SimReply(reply.body, 429, retry)
-        if kind == "maintenance":
-            error = {"code": 11051, "message": "system_maintenance"}
-            return self._envelope({"error": error}, None, request.now_ms, 503)
-        if kind == "banned":
-            return SimReply(b"error code: 1015", 429, retry, "text/plain; charset=UTF-8")
-        if kind == "geo_blocked":
-            page = b"<html><head><title>451 Unavailable For Legal Reasons</title></head><body>451</body></html>"
-            return SimReply(page, 451, content_type="text/html")
-        error = {"code": 11094, "message": "internal_server_error"}
-        return self._envelope({"error": error}, None, request.now_ms, status)
+        return faulty(kind, request.now_ms, args)
 
     # --- instruments -------------------------------------------------------------------------------------------------
 
     def _instrument(self, params: Params) -> Listing:
-        name = _text(params, "instrument_name")
+        name = text_of(params, "instrument_name")
         listing = self.by_name.get(name)
         if listing is None:
-            raise RpcError(13020, "not_found") if _NAME.fullmatch(name) else _invalid("instrument_name", "wrong format")
+            raise RpcError(13020, "not_found") if _NAME.fullmatch(name) else invalid("instrument_name", "wrong format")
         return listing
 
     def _perpetual(self, params: Params) -> Listing:
         listing = self._instrument(params)
         if listing.kind != PERPETUAL:
-            raise _invalid("instrument_name", "must be a perpetual instrument")
+            raise invalid("instrument_name", "must be a perpetual instrument")
         return listing
 
     def _row(self, listing: Listing, now_ms: int) -> Row:
@@ -189,8 +129,8 @@ class Deribit(SimVenue):
     def _of_currency(self, params: Params, *, every: bool) -> list[Listing]:
         """Select by settlement currency, and spot pairs by either of theirs; only get_instruments knows `any`."""
         choices = [*self._currencies, *(["any"] if every else [])]
-        currency = _text(params, "currency", choices, "any" if every else None)
-        kind = _text(params, "kind", (*KINDS, "any"), "any")
+        currency = text_of(params, "currency", choices, "any" if every else None)
+        kind = text_of(params, "kind", (*KINDS, "any"), "any")
         return [
             listing
             for listing in self.by_name.values()
@@ -222,7 +162,7 @@ class Deribit(SimVenue):
 
     def _get_instruments(self, call: Call) -> object:
         chosen = self._of_currency(call.params, every=True)
-        wanted = not _flag(call.params, "expired")
+        wanted = not flag_of(call.params, "expired")
         return [row for row in (self._row(i, call.now_ms) for i in chosen) if row["is_active"] is wanted]
 
     def _get_contract_size(self, call: Call) -> object:
@@ -232,9 +172,9 @@ class Deribit(SimVenue):
 
     def _get_order_book(self, call: Call) -> object:
         listing = self._instrument(call.params)
-        depth = _integer(call.params, "depth", 5)
+        depth = integer_of(call.params, "depth", 5)
         if depth not in DEPTHS:
-            raise _invalid("depth", "must be one of 1, 5, 10, 20, 50, 100, 1000, 10000")
+            raise invalid("depth", "must be one of 1, 5, 10, 20, 50, 100, 1000, 10000")
         book = self.market.book(listing, depth, call.now_ms)
         row = rows.ticker(self.market, listing, book, call.now_ms, rows.option_future(listing, self.by_name))
         row["change_id"] = book.sequence
@@ -257,19 +197,19 @@ class Deribit(SimVenue):
         return [self._summary(self._instrument(call.params), call.now_ms)]
 
     def _get_index_price(self, call: Call) -> object:
-        listing = self._indices.get(_text(call.params, "index_name"))
+        listing = self._indices.get(text_of(call.params, "index_name"))
         if listing is None:
-            raise _invalid("index_name", "wrong format")
-        price = rows.known(lambda: rows.number(self.market.index_price(listing, call.now_ms)))
+            raise invalid("index_name", "wrong format")
+        price = self._index_at(listing, call.now_ms)
         return {"index_price": price, "estimated_delivery_price": price}
 
     # --- trades, candles, funding ------------------------------------------------------------------------------------
 
     def _trades(self, call: Call, start_ms: int, end_ms: int) -> object:
         listing = self._instrument(call.params)
-        count = _integer(call.params, "count", 10)
+        count = integer_of(call.params, "count", 10)
         if not 1 <= count <= 1000:
-            raise _invalid("count", "must be between 1 and 1000")
+            raise invalid("count", "must be between 1 and 1000")
         found = [t for t in self.market.trades(listing, 1_000, end_ms) if start_ms <= t.time_ms <= end_ms]
         oldest_first = call.params.get("sorting") == "asc"
         shown = found[-count:] if oldest_first else found[:count]
@@ -279,22 +219,22 @@ class Deribit(SimVenue):
         return {"trades": listed[::-1] if oldest_first else listed, "has_more": len(found) > count}
 
     def _get_last_trades(self, call: Call) -> object:
-        return self._trades(call, _integer(call.params, "start_timestamp", 0), call.now_ms)
+        return self._trades(call, integer_of(call.params, "start_timestamp", 0), call.now_ms)
 
     def _get_last_trades_and_time(self, call: Call) -> object:
-        start_ms = _integer(call.params, "start_timestamp")
-        return self._trades(call, start_ms, min(_integer(call.params, "end_timestamp", call.now_ms), call.now_ms))
+        start_ms = integer_of(call.params, "start_timestamp")
+        return self._trades(call, start_ms, min(integer_of(call.params, "end_timestamp", call.now_ms), call.now_ms))
 
     def _window(self, params: Params) -> tuple[int, int]:
-        start_ms, end_ms = _integer(params, "start_timestamp"), _integer(params, "end_timestamp")
+        start_ms, end_ms = integer_of(params, "start_timestamp"), integer_of(params, "end_timestamp")
         if start_ms > end_ms:
-            raise _invalid("start_timestamp", "must be lower than or equal to end_timestamp")
+            raise invalid("start_timestamp", "must be lower than or equal to end_timestamp")
         return start_ms, end_ms
 
     def _get_chart(self, call: Call) -> object:
         listing = self._instrument(call.params)
         start_ms, end_ms = self._window(call.params)
-        step_ms = RESOLUTIONS_MS[_text(call.params, "resolution", list(RESOLUTIONS_MS))]
+        step_ms = RESOLUTIONS_MS[text_of(call.params, "resolution", list(RESOLUTIONS_MS))]
         start_ms = max(start_ms, end_ms - (_MOST_CANDLES - 1) * step_ms)
         candles = self.market.candles(listing, step_ms, start_ms, min(end_ms, call.now_ms))
         usd = listing.inverse
@@ -323,10 +263,8 @@ class Deribit(SimVenue):
         return [
             {
                 "timestamp": at,
-                "index_price": rows.known(lambda at=at: rows.number(self.market.index_price(listing, at))),  # type: ignore[misc]
-                "prev_index_price": rows.known(
-                    lambda at=at: rows.number(self.market.index_price(listing, at - HOUR_MS))
-                ),  # type: ignore[misc]
+                "index_price": self._index_at(listing, at),
+                "prev_index_price": self._index_at(listing, at - HOUR_MS),
                 "interest_1h": rates[place],
                 "interest_8h": round(sum(rates[max(0, place - 7) : place + 1]), 12),
             }
@@ -334,16 +272,5 @@ class Deribit(SimVenue):
             if at >= start_ms
         ]
 
-
-def _posted(body: bytes, method: str) -> tuple[str, Params, object]:
-    """Read a JSON-RPC request; the method of the path stands in where the body names none."""
-    try:
-        content = json.loads(body)
-    except ValueError:
-        raise RpcError(-32700, "Parse error") from None
-    if not isinstance(content, dict):
-        raise RpcError(-32600, "Invalid Request")
-    params = content.get("params") or {}
-    if not isinstance(params, dict):
-        raise RpcError(-32602, "Invalid params")
-    return str(content.get("method") or method), params, content.get("id")
+    def _index_at(self, listing: Listing, time_ms: int) -> float | None:
+        return rows.known(lambda: rows.number(self.market.index_price(listing, time_ms)))

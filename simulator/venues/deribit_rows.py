@@ -16,6 +16,10 @@ T = TypeVar("T")
 
 FOREVER_MS = 32_503_708_800_000
 HOUR_MS = 3_600_000
+_ALSO_IN_SUMMARY = (
+    "open_interest", "estimated_delivery_price", "current_funding", "funding_8h", "underlying_price",
+    "underlying_index", "interest_rate", "mark_iv",
+)  # fmt: skip
 
 
 def number(text: str) -> float:
@@ -132,7 +136,7 @@ def ticker(market: Market, listing: Listing, book: BookView, now_ms: int, future
     if listing.kind == PERPETUAL:
         row |= {"interest_value": 0.0} | (known(lambda: funding_figures(market, listing, now_ms)) or {})
     if listing.kind == OPTION and index:
-        row |= _option_figures(market, listing, mark, (bid, ask), now_ms, underlying(market, future, index, now_ms))
+        row |= _option_figures(listing, mark, (bid, ask), now_ms, underlying(market, future, index, now_ms))
     return row
 
 
@@ -155,7 +159,6 @@ def underlying(market: Market, future: Listing | None, index: float, now_ms: int
 
 
 def _option_figures(
-    market: Market,
     listing: Listing,
     mark: float | None,
     touch: tuple[float | None, float | None],
@@ -181,7 +184,7 @@ def _option_figures(
 
 
 def implied_volatility(price: float, forward: float, strike: float, years: float, is_call: bool) -> float:
-    """Find the volatility that explains `price` (in the forward's currency) by bisection; 0 below the intrinsic value."""
+    """Find the volatility that explains `price` (in the forward's currency) by bisection; 0 where none does."""
     low, high = 1e-4, 10.0
     if price <= black(forward, strike, years, low, is_call):
         return 0.0
@@ -217,9 +220,7 @@ def summary(market: Market, listing: Listing, now_ms: int, future: Listing | Non
     row: Row = {"instrument_name": listing.native_id, "creation_timestamp": now_ms, "base_currency": listing.base}
     row |= {"quote_currency": listing.base if in_base(listing) else listing.quote, "bid_price": bid, "ask_price": ask}
     row |= {"mid_price": middle, "mark_price": full["mark_price"], "last": full["last_price"]} | stats
-    wanted = ("open_interest", "estimated_delivery_price", "current_funding", "funding_8h", "underlying_price")
-    wanted += ("underlying_index", "interest_rate", "mark_iv")
-    return row | {name: full[name] for name in wanted if name in full}
+    return row | {name: full[name] for name in _ALSO_IN_SUMMARY if name in full}
 
 
 def trade(market: Market, listing: Listing, done: Trade, before: Trade | None, contract: float) -> Row:

@@ -62,14 +62,14 @@ class Okx(SimVenue):
     """OKX. Requests beyond an endpoint's limit get 50011, as they do at the venue."""
 
     name = "okx"
-    ports = {"main": ("www.okx.com",)}  # noqa: RUF012 - read by the server, never changed
+    ports = {"okx": ("www.okx.com",)}  # noqa: RUF012 - only read
 
     def __init__(self, market: Market, clock: Callable[[], int]) -> None:
         """Serve `market`."""
         super().__init__(market, clock)
         self.windows = Windows()
 
-    def handle(self, port: str, request: SimRequest) -> SimReply:
+    def handle(self, port: str, request: SimRequest) -> SimReply:  # noqa: ARG002 - there is one port
         """Answer one request."""
         route = ROUTES.get((request.method, request.path))
         if route is None:
@@ -85,7 +85,7 @@ class Okx(SimVenue):
         except NotRecorded:
             return json_reply({"code": "52000", "data": [], "msg": "No market data available"})
 
-    def fault(self, kind: str, request: SimRequest, args: Mapping[str, Any]) -> SimReply:
+    def fault(self, kind: str, request: SimRequest, args: Mapping[str, Any]) -> SimReply:  # noqa: ARG002 - alike everywhere
         """Say a fault as OKX or the network in front of it says it."""
         wait_s = args.get("retry_after_s")
         headers = {} if wait_s is None else {"Retry-After": str(wait_s)}

@@ -40,26 +40,24 @@ BARS: dict[str, Bar] = {
 def candles(venue: SimVenue, request: SimRequest, query: Query) -> list[Cells]:
     """Serve recent candles, newest first: start, open, high, low, close, volumes in contracts, coins, quote, closed."""
     listing = instrument(venue, query)
-    return _page(venue, request, query, listing, lambda bar, candle: _traded(listing, candle), recent=True)
+    return _page(venue, request, query, listing, lambda candle: _traded(listing, candle), recent=True)
 
 
 def history_candles(venue: SimVenue, request: SimRequest, query: Query) -> list[Cells]:
     """Serve closed candles of any age."""
     listing = instrument(venue, query)
-    rows = _page(venue, request, query, listing, lambda bar, candle: _traded(listing, candle))
+    rows = _page(venue, request, query, listing, lambda candle: _traded(listing, candle))
     return [row for row in rows if row[-1] == "1"]
 
 
 def mark_candles(venue: SimVenue, request: SimRequest, query: Query) -> list[Cells]:
     """Serve candles of the mark price: start, open, high, low, close, closed."""
-    return _page(venue, request, query, instrument(venue, query), lambda bar, candle: [], most=100)
+    return _page(venue, request, query, instrument(venue, query), lambda _: [], most=100)
 
 
 def index_candles(venue: SimVenue, request: SimRequest, query: Query) -> list[Cells]:
     """Serve candles of an index (`instId` names the index): start, open, high, low, close, closed."""
-    return _page(
-        venue, request, query, index_listing(venue, required(query, "instId")), lambda bar, candle: [], most=100
-    )
+    return _page(venue, request, query, index_listing(venue, required(query, "instId")), lambda _: [], most=100)
 
 
 def index_listing(venue: SimVenue, index: str) -> Listing:
@@ -82,7 +80,7 @@ def _page(
     request: SimRequest,
     query: Query,
     listing: Listing,
-    volumes: Callable[[Bar, Candle], Cells],
+    volumes: Callable[[Candle], Cells],
     *,
     most: int = 300,
     recent: bool = False,
@@ -109,7 +107,7 @@ def _page(
             candle.high,
             candle.low,
             candle.close,
-            *volumes(bar, candle),
+            *volumes(candle),
             "1" if bar.next_start(candle.start_ms) <= request.now_ms else "0",
         ]
         for candle in reversed(found)

@@ -68,17 +68,43 @@ def _spot() -> list[Listing]:
 def _linear(now_ms: int) -> list[Listing]:
     perpetuals = [
         Listing(
-            _VENUE, "linear", base + quote, PERPETUAL, base, quote, quote, tick, lot, lot, notional,
-            multiplier=int(units), funding_interval_h=int(hours), maker_fee="0.0002", taker_fee="0.0005",
+            _VENUE,
+            "linear",
+            base + quote,
+            PERPETUAL,
+            base,
+            quote,
+            quote,
+            tick,
+            lot,
+            lot,
+            notional,
+            multiplier=int(units),
+            funding_interval_h=int(hours),
+            maker_fee="0.0002",
+            taker_fee="0.0005",
             listed_ms=_FIRST_FUTURE_MS,
-        )  # fmt: skip
+        )
         for base, quote, tick, lot, notional, hours, units in _rows(_LINEAR)
     ]
     dated = [
         Listing(
-            _VENUE, "linear", f"{base}USDT_{_yymmdd(expiry)}", FUTURE, base, "USDT", "USDT", tick, "0.001", "0.001", "5",
-            expiry_ms=expiry.time_ms, maker_fee="0.0002", taker_fee="0.0005", listed_ms=expiry.time_ms - 182 * 86_400_000,
-        )  # fmt: skip
+            _VENUE,
+            "linear",
+            f"{base}USDT_{_yymmdd(expiry)}",
+            FUTURE,
+            base,
+            "USDT",
+            "USDT",
+            tick,
+            "0.001",
+            "0.001",
+            "5",
+            expiry_ms=expiry.time_ms,
+            maker_fee="0.0002",
+            taker_fee="0.0005",
+            listed_ms=expiry.time_ms - 182 * 86_400_000,
+        )
         for base, tick in (("BTC", "0.1"), ("ETH", "0.01"))
         for expiry in quarter_ends(now_ms)
     ]
@@ -95,11 +121,23 @@ def _inverse(now_ms: int) -> list[Listing]:
     ]
     return [
         Listing(
-            _VENUE, "inverse", f"{base}USD_{_yymmdd(expiry) if expiry else 'PERP'}", FUTURE if expiry else PERPETUAL,
-            base, "USD", base, tick, "1", "1", contract_size=worth, inverse=True,
-            expiry_ms=expiry.time_ms if expiry else None, maker_fee="0.0002", taker_fee="0.0005",
+            _VENUE,
+            "inverse",
+            f"{base}USD_{_yymmdd(expiry) if expiry else 'PERP'}",
+            FUTURE if expiry else PERPETUAL,
+            base,
+            "USD",
+            base,
+            tick,
+            "1",
+            "1",
+            contract_size=worth,
+            inverse=True,
+            expiry_ms=expiry.time_ms if expiry else None,
+            maker_fee="0.0002",
+            taker_fee="0.0005",
             listed_ms=expiry.time_ms - 182 * 86_400_000 if expiry else 1_597_042_800_000,
-        )  # fmt: skip
+        )
         for base, tick, worth, expiry in contracts
     ]
 
@@ -108,10 +146,23 @@ def _options(now_ms: int) -> list[Listing]:
     expiries = sorted({*month_ends(now_ms, 2), *quarter_ends(now_ms)})
     return [
         Listing(
-            _VENUE, "option", f"{base}-{_yymmdd(expiry)}-{strike}-{side[0].upper()}", OPTION, base, "USDT", "USDT",
-            tick, lot, lot, expiry_ms=expiry.time_ms, strike=strike, option_type=side,
-            maker_fee="0.00024", taker_fee="0.0003", listed_ms=expiry.time_ms - 90 * 86_400_000,
-        )  # fmt: skip
+            _VENUE,
+            "option",
+            f"{base}-{_yymmdd(expiry)}-{strike}-{side[0].upper()}",
+            OPTION,
+            base,
+            "USDT",
+            "USDT",
+            tick,
+            lot,
+            lot,
+            expiry_ms=expiry.time_ms,
+            strike=strike,
+            option_type=side,
+            maker_fee="0.00024",
+            taker_fee="0.0003",
+            listed_ms=expiry.time_ms - 90 * 86_400_000,
+        )
         for base, tick, lot, strikes in _OPTIONS
         for expiry in expiries
         for strike in strikes

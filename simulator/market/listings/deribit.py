@@ -96,7 +96,7 @@ def _options(now_ms: int) -> list[Listing]:
     near: tuple[float, ...] = (0.95, 1.0, 1.05)
     wide: tuple[float, ...] = (0.7, 0.85, 1.0, 1.15, 1.4)
     weeks, months = next_fridays(now_ms, 1), month_ends(now_ms, 2)
-    chains = {ms: ("week", near) for ms in weeks} | {ms: ("month", wide) for ms in [*months, *quarter_ends(now_ms, 2)]}
+    chains = dict.fromkeys(weeks, ("week", near)) | dict.fromkeys([*months, *quarter_ends(now_ms, 2)], ("month", wide))
     rows = []
     for expiry_ms, (period, factors) in sorted(chains.items()):
         for coin, amount in (("BTC", "0.1"), ("ETH", "1")):

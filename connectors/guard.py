@@ -1,0 +1,133 @@
+"""How every read of a venue goes: budget, then breaker, then the call, and again after a passing failure."""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+from domain.errors import CrossbookError, RateLimited, TimedOut
+from utils.resilience.breaker import Breaker, CircuitOpen
+from utils.resilience.budget import READ, Budget
+
+T = TypeVar("T")
+
+BURST_SHARE = 0.25
+"""Part of the budget per minute that may be used at once; the rest flows back over a minute, so that no minute,
+wherever it starts, sees more than the whole."""
+FAIR_PATIENCE_S = 1.0
+"""A call given less time than this says more about our impatience than about the venue when it times out."""
+
+
+class Policy(NamedTuple):
+    """How one venue is treated. `scope` keeps environments apart (`live`, `testnet`, `sim/…`)."""
+
+    requests_per_minute: float = 600
+    scope: str = "live"
+    attempts: int = 4
+    first_wait_s: float = 0.2
+    max_wait_s: float = 5.0
+
+
+class Guard:
+    """Guards the calls to one venue; its trouble stays its own. Clocks and sleep are replaced in tests."""
+
+    def __init__(
+        self,
+        venue: str,
+        budget: Budget,
+        breaker: Breaker,
+        policy: Policy,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.key = key_of(policy.scope, venue)
+        self._venue = venue
+        self._budget = budget
+        self._breaker = breaker
+        self._policy = policy
+        self._clock = clock
+        self._monotonic = monotonic
+        self._sleep = sleep
+
+    def read(self, fn: Callable[[], T], *, cost: float = 1.0, deadline: float) -> T:
+        """Call `fn`, which may be called again: reads only.
+
+        Args:
+            cost: units of the venue's budget that one call takes.
+            deadline: time.monotonic seconds until which the whole may take.
+
+        Raises:
+            RateLimited: the budget, or the venue, wants us to wait for longer than the deadline.
+            CircuitOpen: the venue failed too often of late.
+            CrossbookError: what `fn` raised last.
+        """
+        try:
+            return self._attempt(fn, cost, deadline)
+        except CircuitOpen:
+            raise
+        except CrossbookError as error:
+            if not error.retryable or self._policy.attempts < 2:
+                raise
+            first = error
+        from utils.resilience.retry import try_again
+
+        last = first
+
+        def again() -> T:
+            nonlocal last
+            try:
+                return self._attempt(fn, cost, deadline)
+            except CrossbookError as error:
+                if not isinstance(error, CircuitOpen):
+                    last = error
+                raise
+
+        try:
+            return try_again(
+                again,
+                first,
+                deadline=deadline,
+                attempts=self._policy.attempts,
+                first_wait_s=self._policy.first_wait_s,
+                max_wait_s=self._policy.max_wait_s,
+                monotonic=self._monotonic,
+                sleep=self._sleep,
+            )
+        except CircuitOpen:
+            raise last from None  # it opened because of this very failure, which says more
+
+    def charge(self, cost: float, *, deadline: float, lane: str = READ) -> None:
+        """Take `cost` units of the venue's budget without calling anything (see `Budget.charge`)."""
+        per_minute = self._policy.requests_per_minute
+        burst = max(1.0, per_minute * BURST_SHARE)
+        self._budget.charge(
+            self.key, cost, rate_per_min=max(1.0, per_minute - burst), burst=burst, deadline=deadline, lane=lane
+        )
+
+    def feed_back(self, used: float, limit: float, window_s: float = 60.0) -> None:
+        """Take over the venue's own count from an answer's headers (see `Budget.feed_back`)."""
+        self._budget.feed_back(self.key, used, limit, window_s)
+
+    def _attempt(self, fn: Callable[[], T], cost: float, deadline: float) -> T:
+        self.charge(cost, deadline=deadline)
+        self._breaker.check(self.key)
+        patience_s = deadline - self._monotonic()
+        try:
+            result = fn()
+        except CrossbookError as error:
+            error.venue = error.venue or self._venue
+            if isinstance(error, RateLimited) and error.retry_after_s:
+                self._budget.block_until(self.key, self._clock() + error.retry_after_s)
+            if isinstance(error, TimedOut) and patience_s < FAIR_PATIENCE_S:
+                self._breaker.release(self.key)
+            else:
+                self._breaker.record(self.key, error)
+            raise
+        self._breaker.record(self.key, None)
+        return result
+
+
+def key_of(scope: str, venue: str) -> str:
+    """Name a venue of an environment in the shared store; the last part is the venue."""
+    return f"{scope}/{venue}"

@@ -1,0 +1,227 @@
+"""The best bid and ask across venues: one truthful answer from many, even when some of them fail."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from connectors.base import Connector
+from domain.errors import UsageError
+from domain.exit_codes import ExitCode
+from domain.quotes import NOT_LISTED, OK, RETIRED
+from market_data.absent import absent_rows, check_any_open
+from market_data.ask import Answer, ask_all, verdict
+from market_data.basis import Rate, basis_books, find_rates
+from market_data.cross import Cross, find_cross
+from market_data.listing import NUMERAIRES, Listed, Target, locate, unknown
+from market_data.quotes import VenueRow, best_ask, best_bid, mid_of, spread_bps
+from market_data.references import Reference, reference_price
+from market_data.rows import Fetched, judged_row, quote_job, sized_job
+from market_data.sizing import cross_of_sized, in_numeraire, price_for_size
+from market_data.walking import BASE, QUOTE
+from utils.symbols.language import DOLLARS
+
+if TYPE_CHECKING:
+    from connectors.registry import Venues
+    from utils.config.settings import Config
+
+MARGIN = Decimal("1.05")
+"""A notional in another dollar may need this much more depth than it seems before the basis is known."""
+
+
+class Wanted(NamedTuple):
+    """What is asked about every symbol: a size (base), or a quote_size (notional), another dollar, a reference."""
+
+    size: Decimal | None = None
+    quote_size: Decimal | None = None
+    numeraire: str | None = None
+    reference: bool = False
+
+    @property
+    def amount(self) -> Decimal | None:
+        """The asked size in its unit."""
+        return self.size if self.size is not None else self.quote_size
+
+    @property
+    def unit(self) -> str:
+        """The unit of `amount`."""
+        return BASE if self.size is not None else QUOTE
+
+
+@dataclass
+class Bbo:
+    """The answer for one symbol."""
+
+    symbol: str
+    rows: list[VenueRow]
+    wanted: Wanted
+    best_bid: VenueRow | None = None
+    best_ask: VenueRow | None = None
+    cross: Cross | None = None
+    rates: Sequence[Rate] = ()
+    reference: Reference | None = None
+    exit_code: ExitCode = ExitCode.OK
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def mid(self) -> Decimal | None:
+        """The middle of the best prices."""
+        return mid_of(*self._prices)
+
+    @property
+    def spread_bps(self) -> Decimal | None:
+        """The spread of the best prices; negative where venues cross."""
+        return spread_bps(*self._prices)
+
+    @property
+    def crossed(self) -> bool:
+        """Say whether the best bid is above the best ask."""
+        bid, ask = self._prices
+        return bid is not None and ask is not None and bid > ask
+
+    @property
+    def _prices(self) -> tuple[Decimal | None, Decimal | None]:
+        return self.best_bid.bid if self.best_bid else None, self.best_ask.ask if self.best_ask else None
+
+
+class Plan(NamedTuple):
+    """One row to be: a listed instrument of a venue; `key` names it among the jobs."""
+
+    key: str
+    listed: Listed
+
+
+def best_prices(
+    venues: "Venues", config: "Config", deadline: float, symbols: Sequence[str], wanted: Wanted, *, explicit: bool
+) -> list[Bbo]:
+    """Ask every venue about every symbol side by side and consolidate.
+
+    Args:
+        explicit: the venues were named by the user, so one that does not list the symbol has not answered.
+
+    Raises:
+        UnknownSymbol, AmbiguousSymbol: nothing was asked.
+    """
+    check_any_open(venues)
+    targets = [locate(venues.cache, venues.names, text, other_dollars=bool(wanted.numeraire)) for text in symbols]
+    for target in targets:
+        if not _plans(target, wanted) and not venues.failures:
+            raise unknown(venues.cache, venues.names, target)
+        _check_numeraire(target, wanted)
+    jobs: dict[str, Callable[[], Fetched]] = {}
+    for target in targets:
+        for plan in _plans(target, wanted):
+            jobs[plan.key] = _job(venues.connector(plan.listed.instrument.venue), plan.listed, wanted)
+    books = basis_books(venues.cache, venues.names, wanted.numeraire) if wanted.numeraire else []
+    for instrument in books:
+        plain = Listed(instrument)
+        jobs.setdefault(_key(plain), _job(venues.connector(instrument.venue), plain, Wanted()))
+    answers = ask_all(jobs, deadline)
+    context = _Context(venues, config, deadline, wanted, explicit, answers)
+    rates = context.rates(targets, books)
+    return [context.consolidate(target, rates) for target in targets]
+
+
+class _Context:
+    """What consolidation needs of one run."""
+
+    def __init__(
+        self,
+        venues: "Venues",
+        config: "Config",
+        deadline: float,
+        wanted: Wanted,
+        explicit: bool,
+        answers: Mapping[str, Answer[Fetched]],
+    ) -> None:
+        self.venues = venues
+        self.config = config
+        self.deadline = deadline
+        self.wanted = wanted
+        self.explicit = explicit
+        self.answers = answers
+        self.now_ns = time.time_ns()
+        self.references: dict[str, Reference | None] = {}
+
+    def consolidate(self, target: Target, rates: Mapping[str, Rate]) -> Bbo:
+        rows = [self.row(plan, target) for plan in _plans(target, self.wanted)]
+        for row, plan in zip(rows, _plans(target, self.wanted), strict=True):
+            self.settle(row, plan, rates)
+        absent = absent_rows(
+            self.venues, target, {row.venue for row in rows}, numeraire=self.wanted.numeraire is not None
+        )
+        asked = rows + [row for row in absent if self.explicit or row.status not in (NOT_LISTED, RETIRED)]
+        order = {name: place for place, name in enumerate((*self.venues.names, *self.venues.retired))}
+        rows = sorted(rows + absent, key=lambda row: order.get(row.venue, len(order)))
+        answer = Bbo(target.symbol, rows, self.wanted, best_bid(rows), best_ask(rows), notes=[*target.notes, *self.venues.notes])
+        answer.cross = cross_of_sized(answer.best_bid, answer.best_ask) if self.wanted.amount else find_cross(rows)
+        answer.rates = [rate for rate in rates.values() if rate.currency != rate.numeraire]
+        answer.exit_code = verdict([row.status for row in asked])
+        if self.wanted.reference or not any(row.status == OK for row in rows):
+            answer.reference = self.reference(target.asset, target.quote, target.multiplier)
+        return answer
+
+    def row(self, plan: Plan, target: Target) -> VenueRow:
+        """Judge one venue's answer by itself."""
+        return judged_row(self.venues, self.config, target, plan.listed, self.answers[plan.key], self.now_ns)
+
+    def settle(self, row: VenueRow, plan: Plan, rates: Mapping[str, Rate]) -> None:
+        """Bring a row's prices into the numeraire, and to the asked size after the taker fee."""
+        answer = self.answers[plan.key].value
+        rate: Decimal | None = Decimal(1)
+        if self.wanted.numeraire:
+            known = rates.get(plan.listed.instrument.quote)
+            rate = known.rate if known else None
+            in_numeraire(row, known, plan.listed.instrument.quote, self.wanted.numeraire)
+        if self.wanted.amount and answer and answer.book and rate:
+            price_for_size(row, answer.book, self.wanted.amount, self.wanted.unit, rate)
+
+    def rates(self, targets: Sequence[Target], books: Sequence[Any]) -> dict[str, Rate]:
+        """Find the basis of every dollar that a book of the answer is in."""
+        if not self.wanted.numeraire:
+            return {}
+        target = replace(targets[0], multiplier=1)
+        rows = [self.row(Plan(_key(Listed(book)), Listed(book)), target) for book in books]
+        needed = {plan.listed.instrument.quote for target in targets for plan in _plans(target, self.wanted)}
+        return find_rates(sorted(needed), self.wanted.numeraire, rows, self._usd_price)
+
+    def reference(self, asset: str, quote: str, multiplier: int = 1) -> Reference | None:
+        """Ask the reference once per asset; None when it has no answer."""
+        key = f"{asset}/{quote}"
+        if key not in self.references:
+            self.references[key] = reference_price(self.venues, self.config, asset, quote, self.deadline)
+        found = self.references[key]
+        return found.times(multiplier) if found else None
+
+    def _usd_price(self, currency: str) -> tuple[Decimal, str] | None:
+        if currency == "USD":
+            return Decimal(1), "USD"
+        found = self.reference(currency, "USD")
+        return (found.price, found.source) if found and found.price is not None else None
+
+
+def _check_numeraire(target: Target, wanted: Wanted) -> None:
+    if wanted.numeraire and target.quote not in DOLLARS:
+        raise UsageError(
+            f"--numeraire compares books in dollars; {target.symbol} is quoted in {target.quote}.",
+            hint="Leave --numeraire out.",
+        )
+
+
+def _plans(target: Target, wanted: Wanted) -> list[Plan]:
+    listed = list(target.listed.values())
+    if wanted.numeraire:
+        # A quote that is no dollar has no basis, but its own books stay in the answer.
+        listed += [other for other in target.also if other.instrument.quote in NUMERAIRES]
+    return [Plan(_key(item), item) for item in listed]
+
+
+def _key(listed: Listed) -> str:
+    return f"{listed.instrument.venue} {listed.instrument.symbol} {listed.size_factor}"
+
+
+def _job(connector: Connector, listed: Listed, wanted: Wanted) -> Callable[[], Fetched]:
+    if wanted.amount is None:
+        return quote_job(connector, listed)
+    return sized_job(connector, listed, wanted.amount * (MARGIN if wanted.numeraire else 1), wanted.unit)

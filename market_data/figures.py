@@ -1,0 +1,46 @@
+"""Numbers and instants as people read them. Nothing here is for machines."""
+
+import time
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from domain.time import rfc3339
+
+
+def price_text(number: Decimal | None) -> str | None:
+    """Write a price or size with the decimals it came with, never with an exponent."""
+    return None if number is None else format(number, "f")
+
+
+def size_text(number: Decimal | None, digits: int = 8) -> str | None:
+    """Write a size with at most `digits` decimals and no trailing zeros."""
+    if number is None:
+        return None
+    text = f"{number:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def places_text(number: Decimal | float | None, places: int) -> str | None:
+    """Write a number with a fixed count of decimals; a zero has no sign."""
+    if number is None:
+        return None
+    text = format(Decimal(number).quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN), "f")
+    return text.lstrip("-") if not text.strip("-0.") else text
+
+
+def bps_text(number: Decimal | None) -> str | None:
+    """Write basis points with two decimals at the most."""
+    return size_text(number, 2)
+
+
+def percent_text(fraction: Decimal | None, places: int = 4) -> str | None:
+    """Write a fraction as a percentage with its sign."""
+    if fraction is None:
+        return None
+    text = places_text(fraction * 100, places) or ""
+    return f"{text}%" if text.startswith("-") else f"+{text}%"
+
+
+def heading(what: str, environment: str, now_ms: int | None = None) -> str:
+    """Write a table's header: what it shows, in which environment, and when."""
+    moment = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    return f"{what}  [{environment}]  {rfc3339(moment)}"

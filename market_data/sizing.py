@@ -1,0 +1,100 @@
+"""A row's price for a size after the taker fee, and in another dollar."""
+
+from decimal import Decimal
+
+from domain.books import Book
+from domain.money import BadNumber, plain
+from domain.quotes import OK, UNAVAILABLE
+from market_data.basis import Rate
+from market_data.cross import Cross
+from market_data.quotes import VenueRow
+from market_data.walking import BASE, Filled, walk
+
+EXTRA_PLACES = 4
+"""Digits an average price has beyond those of the venue's own prices."""
+
+
+def in_numeraire(row: VenueRow, rate: Rate | None, currency: str, numeraire: str) -> None:
+    """Convert a row's prices; without a known basis they stay as they are and never win."""
+    row.extra["quote"] = currency
+    row.extra["basis"] = rate.rate if rate else None
+    if rate is None:
+        row.bid_wins = row.ask_wins = False
+        if row.status == OK:
+            row.reason = f"in {currency}: no basis to {numeraire} was found, so it is not compared"
+        return
+    if currency != numeraire:
+        row.bid = None if row.bid is None else _like(row.bid * rate.rate, row.bid)
+        row.ask = None if row.ask is None else _like(row.ask * rate.rate, row.ask)
+
+
+def price_for_size(row: VenueRow, book: Book, amount: Decimal, unit: str, rate: Decimal) -> None:
+    """Replace a row's top prices by the price of a size after the taker fee.
+
+    `amount` is in base units, or in quote (of the numeraire, which one unit of the book's quote is `rate` of). A side
+    that is too thin, and any side where the taker fee is unknown, gets no price and never wins; the reason says why.
+    """
+    local = amount if unit == BASE else amount / rate
+    try:
+        sold, bought = walk(book.bids, local, unit), walk(book.asks, local, unit)
+    except BadNumber as error:
+        row.status, row.reason = UNAVAILABLE, f"sent a level that cannot be used: {error}"
+        row.bid_wins = row.ask_wins = False
+        return
+    fee = row.taker_fee
+    row.extra |= {
+        "top_bid": row.bid,
+        "top_ask": row.ask,
+        "bid_before_fee": _average(sold, row.bid, rate),
+        "ask_before_fee": _average(bought, row.ask, rate),
+        "bid_levels": sold.levels,
+        "ask_levels": bought.levels,
+    }
+    row.bid_size, row.ask_size = sold.base, bought.base
+    row.bid = _after_fee(sold, fee, -1, row.bid, rate)
+    row.ask = _after_fee(bought, fee, 1, row.ask, rate)
+    row.bid_wins, row.ask_wins = row.bid_wins and row.bid is not None, row.ask_wins and row.ask is not None
+    if row.status == OK:
+        row.reason = _shortage(sold, bought, unit, rate) or row.reason
+        if fee is None:
+            row.reason = f"taker fee unknown: set venues.{row.venue}.taker_fee_bps"
+
+
+def cross_of_sized(bid: VenueRow | None, ask: VenueRow | None) -> Cross | None:
+    """Tell what crossing two prices for a size earns, or None where they do not cross after fees."""
+    if bid is None or ask is None or bid.bid is None or ask.ask is None or bid.bid <= ask.ask:
+        return None
+    high, low = bid.extra["bid_before_fee"], ask.extra["ask_before_fee"]
+    size = min(bid.bid_size or Decimal(0), ask.ask_size or Decimal(0))
+    net = bid.bid - ask.ask
+    return Cross(ask.venue, bid.venue, low, high, high - low, net, size, net * size)
+
+
+def _after_fee(filled: Filled, fee: Decimal | None, sign: int, top: Decimal | None, rate: Decimal) -> Decimal | None:
+    if filled.missing > 0 or filled.price is None or fee is None:
+        return None
+    return _like(filled.price * rate * (1 + sign * fee), top)
+
+
+def _average(filled: Filled, top: Decimal | None, rate: Decimal) -> Decimal | None:
+    return None if filled.price is None else _like(filled.price * rate, top)
+
+
+def _like(price: Decimal, model: Decimal | None) -> Decimal:
+    """Round to a few digits more than the venue's own price has."""
+    exponent = model.as_tuple().exponent if model is not None else -8
+    places = (exponent if isinstance(exponent, int) else 0) - EXTRA_PLACES
+    return price.quantize(Decimal(1).scaleb(min(places, -2)))
+
+
+def _shortage(sold: Filled, bought: Filled, unit: str, rate: Decimal) -> str | None:
+    short = [
+        f"{name} hold {plain(_rounded(filled.base if unit == BASE else filled.quote * rate))}"
+        for name, filled in (("bids", sold), ("asks", bought))
+        if filled.missing > 0
+    ]
+    return f"too thin: {', '.join(short)}" if short else None
+
+
+def _rounded(number: Decimal) -> Decimal:
+    return number if -8 <= number.as_tuple().exponent <= 0 else number.quantize(Decimal("1e-8"))  # type: ignore[operator]

@@ -1,0 +1,231 @@
+"""The simulated Binance: spot, USDⓈ-M, COIN-M and options on one port, told apart by their paths.
+
+Limits, refusals and the words of faults are the venue's; limits count real time, whatever the market's clock says.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from simulator.market.model import Market, NotRecorded
+from simulator.venue import SimReply, SimRequest, SimVenue, json_reply
+from simulator.venues.binance_call import Call, Refusal
+from simulator.venues.binance_routes import ROUTES, SECTIONS, Route
+from simulator.venues.binance_shapes import WEIGHT_LIMITS
+
+_MINUTE_S = 60.0
+_PATIENCE = 10
+"""Requests over the limit in one minute before the address is banned."""
+_FIRST_BAN_S = 120
+_LONGEST_BAN_S = 3 * 86_400
+_KEYED = frozenset({"/fapi/v1/historicalTrades", "/dapi/v1/historicalTrades"})
+_ACCOUNT = (
+    "order", "openOrder", "allOrder", "account", "myTrades", "userTrades", "userDataStream", "listenKey", "balance",
+    "position", "income", "leverage", "margin", "capital", "asset", "sub-account", "rateLimit", "commissionRate",
+    "batchOrders", "algoOrder", "allOpenOrders",
+)  # fmt: skip
+_GATEWAY = (
+    "<html>\r\n<head><title>{status} {reason}</title></head>\r\n<body>\r\n"
+    "<center><h1>{status} {reason}</h1></center>\r\n"
+    "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+)
+_REASONS = {404: "Not Found", 502: "Bad Gateway", 503: "Service Temporarily Unavailable", 504: "Gateway Time-out"}
+_GEO_BLOCK = (
+    "Service unavailable from a restricted location according to 'b. Eligibility' in "
+    "https://www.binance.com/en/terms. Please contact customer service if you believe you received this message "
+    "in error."
+)
+
+
+class WeightMeter:
+    """The request weight one address has used this minute in one section, and whether it is banned."""
+
+    def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.limit = limit
+        self.used = 0
+        self._clock = clock
+        self._minute = -1
+        self._over = 0
+        self._bans = 0
+        self._banned_until_s = 0.0
+
+    def take(self, weight: int) -> None:
+        """Count a request; refused and unanswered ones count too."""
+        now_s = self._clock()
+        if int(now_s // _MINUTE_S) != self._minute:
+            self._minute, self.used, self._over = int(now_s // _MINUTE_S), 0, 0
+        self.used += weight
+        if self.used <= self.limit:
+            return
+        self._over += 1
+        if self._over > _PATIENCE and now_s >= self._banned_until_s:
+            self._banned_until_s = now_s + min(_FIRST_BAN_S * 2**self._bans, _LONGEST_BAN_S)
+            self._bans += 1
+
+    def banned_for_s(self) -> float:
+        """Return how long the ban lasts yet; 0 without one."""
+        return max(0.0, self._banned_until_s - self._clock())
+
+    def over_for_s(self) -> float:
+        """Return how long it takes until requests are answered again; 0 when they are."""
+        return _MINUTE_S - self._clock() % _MINUTE_S if self.used > self.limit else 0.0
+
+
+class Binance(SimVenue):
+    """Binance's wire over HTTP. All hosts share a port: no two of them have a path in common."""
+
+    name = "binance"
+    ports = MappingProxyType({"rest": ("api.binance.com", "fapi.binance.com", "dapi.binance.com", "eapi.binance.com")})
+
+    def __init__(self, market: Market, clock: Callable[[], int]) -> None:
+        super().__init__(market, clock)
+        self.meters = {section: WeightMeter(limit) for section, limit in WEIGHT_LIMITS.items()}
+        self._listings = {
+            section: {id_: listing for (product, id_), listing in self.by_id.items() if product == section}
+            for section in WEIGHT_LIMITS
+        }
+
+    def handle(self, port: str, request: SimRequest) -> SimReply:  # noqa: ARG002 - it has one port only
+        """Answer a request to any of the hosts."""
+        path = request.path
+        section = next((name for prefix, name in SECTIONS.items() if path.startswith(prefix)), None)
+        if section is None:
+            return _html(404)
+        route = ROUTES.get((request.method, path))
+        call = Call(section, request.query, self.market, self._listings[section], request.now_ms)
+        meter = self.meters[section]
+        meter.take(_weight(route, call))
+        headers = self._headers(section)
+        if banned_s := meter.banned_for_s():
+            return _banned(section, banned_s, request.now_ms, headers)
+        if over_s := meter.over_for_s():
+            return _too_many(section, over_s, headers)
+        try:
+            if route is None:
+                return _unrouted(section, request)
+            _check(route, call, request)
+            return json_reply(route.answer(call), headers=headers)
+        except Refusal as refusal:
+            return _error(refusal.code, refusal.message, refusal.status, headers)
+        except NotRecorded as absent:
+            return _error(-1000, f"An unknown error occurred while processing the request. ({absent})", 500, headers)
+
+    def _headers(self, section: str) -> dict[str, str]:
+        used = str(self.meters[section].used)
+        if section == "sapi":
+            return {"X-SAPI-USED-IP-WEIGHT-1M": used}
+        return {"x-mbx-used-weight": used, "x-mbx-used-weight-1m": used} if section == "spot" else {
+            "x-mbx-used-weight-1m": used
+        }  # fmt: skip
+
+    def fault(self, kind: str, request: SimRequest, args: Mapping[str, Any]) -> SimReply:
+        """Put a fault in the venue's words."""
+        section = next((name for prefix, name in SECTIONS.items() if request.path.startswith(prefix)), "spot")
+        seconds = float(args.get("retry_after_s") or 0)
+        if kind == "rate_limited":
+            return _too_many(section, seconds or 30, self._headers(section))
+        if kind == "banned":
+            return _banned(section, seconds or _FIRST_BAN_S, request.now_ms, {})
+        if kind == "geo_blocked":
+            return _error(0, _GEO_BLOCK, 451, {})
+        if kind == "maintenance":
+            if request.path == "/sapi/v1/system/status":
+                return json_reply({"status": 1, "msg": "system_maintenance"})
+            return _error(1, "System is under maintenance.", 503, {})
+        if kind == "server_error":
+            return _server_error(int(args.get("status") or 503))
+        raise ValueError(f"Binance has no words for {kind}")
+
+
+def _weight(route: Route | None, call: Call) -> int:
+    if route is None:
+        return 1
+    try:
+        return route.weight if isinstance(route.weight, int) else route.weight(call)
+    except Refusal:
+        return 1
+
+
+def _check(route: Route, call: Call, request: SimRequest) -> None:
+    """Refuse parameters spot does not know, and calls to what needs a key without one."""
+    unknown = set(call.params) - route.params
+    if call.strict and unknown:
+        sent, known = len(call.params), len(route.params)
+        if sent > known:
+            raise Refusal(-1101, f"Too many parameters; expected '{known}' and received '{sent}'.")
+        read = sent - len(unknown)
+        text = f"Not all sent parameters were read; read '{read}' parameter(s) but was sent '{sent}'."
+        raise Refusal(-1104, text)
+    if "signature" in route.params:
+        _check_signed(request)
+
+
+def _check_signed(request: SimRequest) -> None:
+    if not request.headers.get("x-mbx-apikey"):
+        raise Refusal(-2014, "API-key format invalid.", 401)
+    params = request.query
+    for name in ("timestamp", "signature"):
+        if not params.get(name):
+            raise Refusal(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+
+
+def _unrouted(section: str, request: SimRequest) -> SimReply:
+    """Answer what no route serves: an account's endpoint knows no key, anything else is not there."""
+    name = request.path.split("/", 3)[-1]
+    if name.startswith(_ACCOUNT) or request.path in _KEYED:
+        if not request.headers.get("x-mbx-apikey"):
+            return _error(-2014, "API-key format invalid.", 401, {})
+        return _error(-2015, "Invalid API-key, IP, or permissions for action.", 401, {})
+    if section in ("linear", "inverse"):
+        return _error(-5000, f"Path {request.path}, Method {request.method} is invalid", 404, {})
+    return _html(404)
+
+
+def _error(code: int, message: str, status: int, headers: Mapping[str, str]) -> SimReply:
+    return json_reply({"code": code, "msg": message}, status, headers)
+
+
+def _html(status: int) -> SimReply:
+    body = _GATEWAY.format(status=status, reason=_REASONS.get(status, "Error"))
+    return SimReply(body.encode(), status, content_type="text/html")
+
+
+def _too_many(section: str, seconds: float, headers: Mapping[str, str]) -> SimReply:
+    limit = WEIGHT_LIMITS[section]
+    if section in ("linear", "inverse"):
+        text = (
+            f"Too many requests; current limit of IP(127.0.0.1) is {limit} requests per minute. "
+            "Please use the websocket for live updates to avoid polling the API."
+        )
+    else:
+        text = (
+            f"Too much request weight used; current limit is {limit} request weight per 1 MINUTE. "
+            "Please use WebSocket Streams for live updates to avoid polling the API."
+        )
+    return _error(-1003, text, 429, {**headers, "Retry-After": str(max(1, round(seconds)))})
+
+
+def _banned(section: str, seconds: float, now_ms: int, headers: Mapping[str, str]) -> SimReply:
+    until_ms = now_ms + round(seconds * 1000)
+    if section in ("linear", "inverse"):
+        text = (
+            f"Way too many requests; IP(127.0.0.1) banned until {until_ms}. "
+            "Please use the websocket for live updates to avoid bans."
+        )
+    else:
+        text = (
+            f"Way too much request weight used; IP banned until {until_ms}. "
+            "Please use WebSocket Streams for live updates to avoid bans."
+        )
+    return _error(-1003, text, 418, {**headers, "Retry-After": str(max(1, round(seconds)))})
+
+
+def _server_error(status: int) -> SimReply:
+    if status == 500:
+        return _error(-1001, "Internal error; unable to process your request. Please try again.", 500, {})
+    if status == 503:
+        return _error(
+            -1008, "Server is currently overloaded with other requests. Please try again in a few minutes.", 503, {}
+        )
+    return _html(status)

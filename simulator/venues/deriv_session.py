@@ -1,0 +1,224 @@
+"""One Deriv connection: calls answered, ticks and candles streamed, closed after two minutes of silence.
+
+How the real server behaves is taken from its own tests and streamer (BOM/Binary WebSocketAPI): every `ticks` call is a
+stream, `tick.id` is its subscription, a second one for the same symbol and `req_id` is AlreadySubscribed, and text that
+is no JSON closes the connection with 1007.
+"""
+
+import asyncio
+import json
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from simulator.market.model import Listing
+from simulator.venue import WsSession
+from simulator.venues import deriv_quotes as quotes
+from simulator.venues.deriv_calls import PRIVATE, CallError, Row, answer, call_of, parsed, validate
+from simulator.venues.deriv_status import website_status
+
+if TYPE_CHECKING:
+    from simulator.venues.deriv import Deriv
+
+IDLE_S = 120.0
+MOST_TICKS = 5_000
+DEFAULT_TICKS = 1_000
+
+
+@dataclass
+class Stream:
+    """A subscription: `granularity` 0 streams ticks, else candles; `echo` is the request it came from."""
+
+    identity: str
+    listing: Listing
+    granularity: int
+    echo: Row
+    sent_epoch: int = 0
+
+
+class DerivSession(WsSession):
+    """One connection: answers calls, streams ticks once a second at most, closes after two minutes of silence."""
+
+    def __init__(self, venue: "Deriv", send: Callable[[str], Awaitable[None]]) -> None:
+        super().__init__(send)
+        self._venue = venue
+        self._streams: dict[str, Stream] = {}
+        self._pump: asyncio.Task[None] | None = None
+        self._idle: asyncio.TimerHandle | None = None
+        self._touch()
+        self.calls: dict[str, Callable[[Row], Row | None]] = {
+            "ping": lambda _: {"ping": "pong"},
+            "time": lambda _: {"time": self._now()},
+            "website_status": lambda _: {"website_status": website_status()},
+            "active_symbols": self._active_symbols,
+            "contracts_for": self._contracts_for,
+            "forget": self._forget,
+            "forget_all": self._forget_all,
+        }
+
+    async def on_text(self, text: str) -> None:
+        """Answer one frame; what is no JSON object closes the connection with 1007."""
+        self._touch()
+        frame = parsed(text)
+        if frame is None:
+            await self.close(1007, "")
+            return
+        try:
+            call = call_of(frame)
+            if call in PRIVATE:
+                raise CallError("AuthorizationRequired", "Please log in.", call)
+            validate(call, frame)
+            if call == "authorize":
+                raise CallError("InvalidToken", "The token is invalid.", call)
+            if call == "ticks":
+                await self._ticks(frame)
+            elif call == "ticks_history":
+                await self._ticks_history(frame)
+            else:
+                await self._say(answer(frame, call, self.calls[call](frame) or {}))
+        except CallError as error:
+            await self._say(answer(frame, error.msg_type, {"error": error.error}))
+
+    async def on_close(self) -> None:
+        """Stop the streams."""
+        if self._idle is not None:
+            self._idle.cancel()
+        if self._pump is not None:
+            self._pump.cancel()
+
+    def _now(self) -> int:
+        return self._venue.clock() // 1000
+
+    def _touch(self) -> None:
+        """Begin the two minutes anew: anything sent or received counts."""
+        if self._idle is not None:
+            self._idle.cancel()
+        loop = asyncio.get_running_loop()
+        self._idle = loop.call_later(IDLE_S, self._leave)
+
+    def _leave(self) -> None:
+        self._leaving = asyncio.ensure_future(self.close(1000, ""))
+
+    async def _say(self, message: Row) -> None:
+        self._touch()
+        await self.send(json.dumps(message, separators=(",", ":")))
+
+    # --- calls -------------------------------------------------------------------------------------------------------
+
+    def _active_symbols(self, frame: Row) -> Row:
+        full, now = frame["active_symbols"] == "full", self._now()
+        listed = self._venue.by_symbol.values()
+        return {"active_symbols": [quotes.symbol_row(self._venue.market, i, now, full=full) for i in listed]}
+
+    def _contracts_for(self, frame: Row) -> Row:
+        """List Rise and Fall for every symbol: enough to see that it can be traded."""
+        listing, now = self._venue.listing(str(frame["contracts_for"]), "contracts_for"), self._now()
+        tick = quotes.tick_at(self._venue.market, listing, now)
+        shared: Row = {"barrier_category": "euro_atm", "barriers": 0, "contract_category": "callput"}
+        shared |= {"contract_category_display": "Up/Down", "exchange_name": quotes.fact(listing, "exchange_name")}
+        shared |= {"expiry_type": "intraday", "market": listing.product, "max_contract_duration": "1d"}
+        shared |= {"min_contract_duration": "15m", "start_type": "spot", "underlying_symbol": listing.native_id}
+        shared |= {"submarket": quotes.fact(listing, "submarket")}
+        kinds = (("CALL", "Higher", "up"), ("PUT", "Lower", "down"))
+        available = [shared | {"contract_type": t, "contract_display": d, "sentiment": s} for t, d, s in kinds]
+        content: Row = {"available": available, "hit_count": len(available), "feed_license": "realtime"}
+        content |= {"open": quotes.next_change(listing, now, opening=True) if not quotes.is_open(listing, now) else now}
+        content |= {"close": quotes.next_change(listing, now, opening=False)}
+        return {"contracts_for": content | {"spot": float(tick.quote) if tick else None}}
+
+    def _forget(self, frame: Row) -> Row:
+        return {"forget": int(self._streams.pop(str(frame["forget"]), None) is not None)}
+
+    def _forget_all(self, frame: Row) -> Row:
+        wanted = frame["forget_all"]
+        kinds = wanted if isinstance(wanted, list) else [wanted]
+        gone = [key for key, s in self._streams.items() if ("candles" if s.granularity else "ticks") in kinds]
+        for key in gone:
+            del self._streams[key]
+        return {"forget_all": gone}
+
+    # --- ticks -------------------------------------------------------------------------------------------------------
+
+    async def _ticks(self, frame: Row) -> None:
+        """Stream one symbol or several: each answers for itself, with its first tick or its own error."""
+        wanted = frame["ticks"]
+        for symbol in wanted if isinstance(wanted, list) else [wanted]:
+            try:
+                stream = self._subscribe(self._venue.open_listing(str(symbol), "tick"), 0, frame, "tick")
+            except CallError as error:
+                await self._say(answer(frame, error.msg_type, {"error": error.error}))
+                continue
+            await self._push(stream)
+
+    async def _ticks_history(self, frame: Row) -> None:
+        find = self._venue.open_listing if "subscribe" in frame else self._venue.listing
+        listing = find(str(frame["ticks_history"]), "ticks_history")
+        has_candles = frame.get("style", "candles" if "granularity" in frame else "ticks") == "candles"
+        width = int(str(frame.get("granularity", 60))) if has_candles else 0
+        content = self._history(listing, frame, width)
+        if "subscribe" in frame:
+            content["subscription"] = {"id": self._subscribe(listing, width, frame, "ticks_history").identity}
+        await self._say(answer(frame, "candles" if has_candles else "history", content))
+
+    def _history(self, listing: Listing, frame: Row, width: int) -> Row:
+        now, market = self._now(), self._venue.market
+        end = now if frame["end"] == "latest" else min(int(str(frame["end"])), now)
+        end = quotes.last_open(listing, end) if frame["end"] == "latest" or "adjust_start_time" in frame else end
+        count = max(1, min(int(str(frame.get("count", DEFAULT_TICKS))), MOST_TICKS))
+        start = int(str(frame["start"])) if "start" in frame else end - (count * width or quotes.DAY_S)
+        if start > end:
+            message = f"Start time {start} must be before end time {end}"
+            raise CallError("InvalidStartEnd", message, "ticks_history")
+        content: Row = {"pip_size": quotes.pip_size(listing)}
+        if width:
+            shown = quotes.candles(market, listing, width, max(start, end - MOST_TICKS * width), end)[-count:]
+            names = ("open", "high", "low", "close")
+            rows = [{"epoch": at} | dict(zip(names, map(float, four), strict=True)) for at, four in shown]
+            return {"candles": rows} | content
+        ticks = [quotes.tick_at(market, listing, epoch) for epoch in quotes.epochs(listing, start, end, count)]
+        known = [tick for tick in ticks if tick is not None]
+        return {"history": {"prices": [float(t.quote) for t in known], "times": [t.epoch for t in known]}} | content
+
+    def _subscribe(self, listing: Listing, granularity: int, frame: Row, msg_type: str) -> Stream:
+        same = (listing.native_id, granularity, frame.get("req_id"))
+        if any((s.listing.native_id, s.granularity, s.echo.get("req_id")) == same for s in self._streams.values()):
+            raise CallError("AlreadySubscribed", f"You are already subscribed to {listing.native_id}", msg_type)
+        stream = Stream(str(uuid.uuid4()), listing, granularity, frame)
+        if msg_type == "ticks_history":
+            stream.sent_epoch = self._now()
+        self._streams[stream.identity] = stream
+        if self._pump is None:
+            self._pump = asyncio.create_task(self._run())
+        return stream
+
+    async def _run(self) -> None:
+        """Push every second what is new; ends when the client has left."""
+        while True:
+            await asyncio.sleep(1.0 - self._venue.clock() % 1000 / 1000)
+            for stream in list(self._streams.values()):
+                if stream.identity in self._streams and quotes.is_open(stream.listing, self._now()):
+                    try:
+                        await self._push(stream)
+                    except ConnectionError:
+                        return
+
+    async def _push(self, stream: Stream) -> None:
+        """Send the current tick or candle of a stream unless it was sent already."""
+        listing = stream.listing
+        tick = quotes.tick_at(self._venue.market, listing, self._now())
+        if tick is None or tick.epoch <= stream.sent_epoch:
+            return
+        stream.sent_epoch = tick.epoch
+        shared: Row = {"id": stream.identity, "epoch": tick.epoch, "pip_size": quotes.pip_size(listing)}
+        shared["symbol"] = listing.native_id
+        if not stream.granularity:
+            prices: Row = {"ask": float(tick.ask), "bid": float(tick.bid), "quote": float(tick.quote)}
+            await self._say(answer(stream.echo, "tick", {"tick": prices | shared}, stream.identity))
+            return
+        opened = tick.epoch // stream.granularity * stream.granularity
+        found = quotes.candles(self._venue.market, listing, stream.granularity, opened, opened)
+        four = found[0][1] if found else [tick.quote] * 4
+        candle = dict(zip(("open", "high", "low", "close"), four, strict=True)) | shared
+        candle |= {"granularity": stream.granularity, "open_time": opened}
+        await self._say(answer(stream.echo, "ohlc", {"ohlc": candle}, stream.identity))
