@@ -16,9 +16,7 @@ def report_failure(error: Exception, arguments: list[str]) -> int:
     """Report an error in the output format that the command line asked for; return the exit code."""
     output = _asked_output(arguments)
     if isinstance(error, BrokenPipeError):
-        # The reader has gone (`| head`): nothing more can be said to it, and it is no failure of ours.
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 – must stay open until the interpreter ends
-        return 0
+        return 0  # the reader has gone (`| head`): nothing more can be said to it, and it is no failure of ours
     if isinstance(error, click.ClickException):
         hint = f"See: {error.ctx.command_path} --help" if isinstance(error, click.UsageError) and error.ctx else None
         return int(emit_error(UsageError(error.format_message(), hint=hint), output))

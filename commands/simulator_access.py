@@ -1,4 +1,4 @@
-"""Find, start and ask the simulator, with its errors in the program's own words. Loads little: every `--env sim` uses it."""
+"""Find, start and ask the simulator. Loads little, since every command with `--env sim` comes by."""
 
 from pathlib import Path
 from typing import Any

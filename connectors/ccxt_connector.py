@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from connectors.base import Capabilities, Connector, VenueContext
-from connectors.ccxt_errors import Operation, translate
+from connectors.ccxt_errors import Operation, page_words, translate
 from connectors.side_by_side import all_or_raise
 from domain.books import Book
 from domain.errors import BadAnswer, ConfigError, CrossbookError
@@ -149,7 +150,7 @@ class CcxtConnector(Connector):
         found: dict[int, FundingPoint] = {}
         start_ms = since_ms
         for _ in range(_MAX_PAGES):
-            page = self.about(instrument, lambda session, start_ms=start_ms: ask(session, start_ms))
+            page = self.about(instrument, partial(ask, start_ms=start_ms))
             fresh = {point.time_ms: point for point in page if point.time_ms >= start_ms}
             if not fresh.keys() - found.keys():
                 break
@@ -185,7 +186,7 @@ class CcxtConnector(Connector):
                     raise
                 # ccxt raises its own errors, and anything at all when an answer has an unexpected shape;
                 # each is translated, and kept as the cause.
-                except Exception as error:  # noqa: BLE001
+                except Exception as error:
                     raise translate(error, Operation.READ, self.venue, session.answer) from error
 
         return self.context.guard.read(attempt, cost=cost, deadline=self.context.deadline())
@@ -229,7 +230,8 @@ class CcxtConnector(Connector):
                 exchange.handle_http_status_code(answer.status, "", *given, body)
             # The class's own parsing may stumble over a hostile body; whatever it raises is the cause.
             except Exception as error:  # noqa: BLE001
-                return translate(error, Operation.READ, self.venue, answer, self.words(payload))
+                said = self.words(payload) if payload is not None else page_words(answer.body)
+                return translate(error, Operation.READ, self.venue, answer, said)
         return BadAnswer(f"{self.venue}: HTTP {answer.status} with an answer that says nothing", venue=self.venue)
 
     def words(self, payload: object) -> str | None:

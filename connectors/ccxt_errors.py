@@ -121,7 +121,12 @@ _GEO_WORDS = re.compile(
 )
 _MAINTENANCE_WORDS = re.compile(r"maintenance|system upgrad|being upgraded|upgrading", re.IGNORECASE)
 _SIGNED = re.compile(r"((?:signature|sign|apikey|api_key|access_token|passphrase)=)[^&\s]+", re.IGNORECASE)
+# Cloudflare's "you are being rate limited", in front of several venues.
+_LIMITED_WORDS = re.compile(r"error code: 1015\b|being rate limited", re.IGNORECASE)
+_TITLE = re.compile(r"<title>([^<]{1,120})</title>", re.IGNORECASE)
+_TAG = re.compile(r"<[^>]*>")
 _LONGEST = 240
+_LONGEST_WAIT_S = 7 * 86_400
 
 
 def translate(
@@ -155,16 +160,23 @@ def tidy(text: str) -> str:
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
+def page_words(body: bytes) -> str:
+    """Say what a body that is no JSON shows: the title of a page, or the beginning of a text."""
+    text = body[:20_000].decode("utf-8", "replace")
+    title = _TITLE.search(text)
+    if title is not None:
+        return f"a page titled {title[1].strip()!r}"
+    plain = " ".join(_TAG.sub(" ", text).split())
+    return plain[:80] or "an empty answer"
+
+
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Read how long a venue asks to wait (`Retry-After` in seconds, or a reset in ms), or None."""
-    for name, unit in (("retry-after", 1.0), ("gw-ratelimit-reset", 0.001)):
-        try:
-            wait = float(headers[name]) * unit
-        except (KeyError, ValueError):
-            continue
-        if 0 <= wait < 7 * 86_400:
-            return wait
-    return None
+    """Read how many seconds a venue asks to wait (`Retry-After`), or None."""
+    try:
+        wait = float(headers["retry-after"])
+    except (KeyError, ValueError):
+        return None
+    return wait if 0 <= wait < _LONGEST_WAIT_S else None
 
 
 def _kind(error: BaseException, operation: Operation) -> ErrorType:
@@ -179,7 +191,7 @@ def _by_answer(kind: ErrorType, answer: "Response") -> ErrorType:
     head = answer.body[:4096].decode("utf-8", "replace")
     if answer.status == 451 or (answer.status == 403 and _GEO_WORDS.search(head)):
         return GeoBlocked
-    if answer.status in (418, 429):
+    if answer.status in (418, 429) or (answer.status >= 400 and _LIMITED_WORDS.search(head)):
         return RateLimited
     if issubclass(kind, (Unavailable, Refused)) and not issubclass(kind, (RateLimited, Unauthorized)):
         if _GEO_WORDS.search(head) and answer.status >= 400:
@@ -196,7 +208,8 @@ def _build(kind: ErrorType, text: str, venue: str, answer: "Response | None") ->
     message = f"{venue}: {status}{text}"
     if issubclass(kind, RateLimited):
         wait = retry_after_s(answer.headers) if answer is not None else None
-        banned = answer is not None and answer.status == 418
+        # 418 says so; 403 is what a venue's doorkeeper answers with when it shuts an address out.
+        banned = answer is not None and answer.status in (403, 418)
         return kind(message, venue=venue, hint=_HINTS.get(kind), retry_after_s=wait, banned=banned)
     return kind(message, venue=venue, hint=_HINTS.get(kind))
 

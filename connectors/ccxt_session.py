@@ -108,8 +108,8 @@ def transport(session: CcxtSession) -> Any:
     class Transport(BaseAdapter):
         """Sends by our HTTP client."""
 
-        def send(self, request: "PreparedRequest", *args: object, **kwargs: object) -> "RequestsResponse":
-            """Send one request; the arguments (timeouts, certificates) are the transport's own business."""
+        def send(self, request: "PreparedRequest", *_: object, **__: object) -> "RequestsResponse":
+            """Send one request; the other arguments (timeout, certificates) are the shared client's own business."""
             answer = session.send(request)
             response = RequestsResponse()
             response.status_code = answer.status

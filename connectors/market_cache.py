@@ -99,16 +99,21 @@ class MarketCache:
     def symbols(self, venue: str) -> list[str]:
         """List a venue's canonical symbols, sorted."""
         query = "SELECT symbol FROM instruments WHERE environment = ? AND venue = ? ORDER BY symbol"
-        return [
-            str(row[0])
-            for row in self._guarded(lambda db: db.execute(query, (self.environment_key, venue)).fetchall(), [])
-        ]
+
+        def read(db: sqlite3.Connection) -> list[str]:
+            return [str(row[0]) for row in db.execute(query, (self.environment_key, venue))]
+
+        return self._guarded(read, [])
 
     def fetched_at_ms(self, venue: str) -> int | None:
         """Tell when a venue's list was downloaded, or None when there is none."""
         query = "SELECT fetched_at_ms FROM lists WHERE environment = ? AND venue = ?"
-        row = self._guarded(lambda db: db.execute(query, (self.environment_key, venue)).fetchone(), None)
-        return None if row is None else int(row[0])
+
+        def read(db: sqlite3.Connection) -> int | None:
+            row = db.execute(query, (self.environment_key, venue)).fetchone()
+            return None if row is None else int(row[0])
+
+        return self._guarded(read, None)
 
     def is_fresh(self, venue: str) -> bool:
         """Tell whether a venue's list is there and within its time to live (a list from the future is not)."""
@@ -215,7 +220,7 @@ class MarketCache:
         except BaseException:
             db.execute("ROLLBACK")
             raise
-        os.chmod(self.path, 0o600)
+        self.path.chmod(0o600)
 
     def _rebuild(self, error: Exception) -> None:
         sys.stderr.write(f"The market cache {self.path} could not be read ({error}); it is rebuilt.\n")

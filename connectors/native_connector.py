@@ -11,21 +11,25 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
+from connectors.base import Connector
 from connectors.ccxt_connector import CcxtConnector
 from connectors.http import Request, Response
 from connectors.side_by_side import all_or_raise
 from domain.books import Book, Levels
-from domain.errors import BadAnswer, CrossbookError, NotListed
+from domain.errors import BadAnswer, CrossbookError, NotListed, RateLimited
 from domain.funding import Funding, FundingPoint
 from domain.instruments import PERPETUAL, Instrument
 from domain.money import BadNumber
 from domain.quotes import Quote
+from domain.time import NS_PER_MS
 
 T = TypeVar("T")
 Payload = Any
 """Decoded JSON whose numbers with a fraction are text."""
 
 _MAX_PAGES = 500
+_WORTH_TELLING = 0.25
+"""Share of a venue's limit from which its own count is worth a write to the shared budget."""
 
 
 class NativeConnector(CcxtConnector):
@@ -88,6 +92,10 @@ class NativeConnector(CcxtConnector):
             return min(depth, self.capabilities.max_depth)
         return allowed[min(bisect_left(allowed, depth), len(allowed) - 1)]
 
+    def fetch_quote(self, instrument: Instrument) -> Quote:
+        """Ask for the best bid and ask with their sizes: the top of the smallest book."""
+        return Connector.fetch_quote(self, instrument)
+
     def fetch_book(self, instrument: Instrument, depth: int) -> Book:
         """Ask for the book with at least `depth` levels a side, where the venue has them."""
         request = self.book_request(instrument, self.allowed_depth(instrument, depth))
@@ -135,6 +143,16 @@ class NativeConnector(CcxtConnector):
             lambda: self._attempt(request, parse, deadline), cost=request.cost, deadline=deadline
         )
 
+    def usage(self, url: str, headers: Mapping[str, str]) -> tuple[float, float, float] | None:
+        """Read the venue's own count from an answer's headers: used, limit, seconds of its window; None: not told."""
+        del url, headers
+        return None
+
+    def wait_s(self, headers: Mapping[str, str], now_ms: int) -> float | None:
+        """Read how long a venue that limits us wants us to wait, where it does not say `Retry-After`."""
+        del headers, now_ms
+        return None
+
     def get(self, url: str, cost: float = 1.0) -> Request:
         """Build a GET with the headers that this environment asks for."""
         return Request("GET", url, self.headers, cost=cost)
@@ -170,25 +188,30 @@ class NativeConnector(CcxtConnector):
 
     def _attempt(self, request: Request, parse: Callable[[Payload, int], T], deadline: float) -> T:
         answer = self.context.http.send(request, deadline=deadline)
-        payload = self._decoded(request, answer)
+        used = self.usage(request.url, answer.headers)
+        if used is not None and used[0] > used[1] * _WORTH_TELLING:
+            self.context.guard.feed_back(*used)
+        payload = self._decoded(answer)
         if answer.status >= 300 or self.reading(self.is_error, payload):
             raise self._refusal(request, answer, payload)
         return self.reading(parse, payload, answer.received_at_ns)
 
-    def _decoded(self, request: Request, answer: Response) -> Payload:
+    def _decoded(self, answer: Response) -> Payload:
         try:
             return json.loads(answer.body, parse_float=str)
         except (ValueError, RecursionError) as error:
             if answer.status >= 300:
-                raise self._refusal(request, answer, None) from error
+                return None  # a refusal need not be JSON
             raise BadAnswer(
                 f"{self.venue}: an answer that is not JSON ({len(answer.body)} bytes, starts with "
-                f"{ascii(answer.body[:40].decode('utf-8', 'replace'))})",
+                f"{answer.body[:40].decode('utf-8', 'replace')!a})",
                 venue=self.venue,
             ) from error
 
     def _refusal(self, request: Request, answer: Response, payload: Payload) -> CrossbookError:
         found = self.explain(request, answer, payload)
+        if isinstance(found, RateLimited) and found.retry_after_s is None:
+            found.retry_after_s = self.wait_s(answer.headers, answer.received_at_ns // NS_PER_MS)
         kind = self.error_codes.get(self.code(payload) or "")
         if kind is None or isinstance(found, kind):
             return found

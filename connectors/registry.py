@@ -136,7 +136,7 @@ class Venues:
         stale = [name for name in known if force or not self.cache.is_fresh(name)]
         if not stale:
             return
-        tell = progress or (lambda venue, state: None)
+        tell = progress or _silent
         outcomes = side_by_side([self._refresher(name, tell) for name in stale])
         for name, outcome in zip(stale, outcomes, strict=True):
             if isinstance(outcome, CrossbookError):
@@ -246,6 +246,10 @@ def open_venues(config: "Config", names: Sequence[str] | None = None) -> Venues:
     open_names = [settings.name for settings in chosen if not settings.retired]
     classes = {name: load_class(config.venues[name].class_path, name) for name in open_names}
     return Venues(config, open_names, retired, classes)
+
+
+def _silent(venue: str, state: str) -> None:
+    del venue, state
 
 
 def _unknown(name: str, known: Mapping[str, object]) -> UsageError:

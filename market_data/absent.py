@@ -24,7 +24,9 @@ def check_any_open(venues: "Venues") -> None:
         raise Retired(f"{name} has closed: {reason}.", venue=name, hint="Ask another venue.")
 
 
-def absent_rows(venues: "Venues", target: Target, present: Collection[str], *, numeraire: bool = False) -> list[VenueRow]:
+def absent_rows(
+    venues: "Venues", target: Target, present: Collection[str], *, numeraire: bool = False
+) -> list[VenueRow]:
     """Build a row for each venue of this run that is not `present` in the answer, with the reason."""
     rows = []
     for name in venues.names:

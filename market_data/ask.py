@@ -129,5 +129,3 @@ def _answer(name: str, job: Callable[[], T]) -> Answer[T]:
 def _too_late(name: str, waited_ms: float) -> Answer[T]:
     error = TimedOut(f"no answer within {waited_ms / 1000:.1f} s", venue=name, hint="Allow more with --timeout.")
     return Answer(name, None, error, waited_ms)
-
-

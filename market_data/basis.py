@@ -107,9 +107,7 @@ def _by_two_books(currency: str, numeraire: str, books: Mapping[tuple[str, str],
     return None
 
 
-def _by_reference(
-    currency: str, numeraire: str, reference: Callable[[str], tuple[Decimal, str] | None]
-) -> Rate | None:
+def _by_reference(currency: str, numeraire: str, reference: Callable[[str], tuple[Decimal, str] | None]) -> Rate | None:
     if currency == numeraire:
         return None
     one, other = reference(currency), reference(numeraire)

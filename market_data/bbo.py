@@ -38,6 +38,19 @@ class Wanted(NamedTuple):
     numeraire: str | None = None
     reference: bool = False
 
+    @classmethod
+    def checked(
+        cls, size: Decimal | None, quote_size: Decimal | None, numeraire: str | None, reference: bool
+    ) -> "Wanted":
+        """Refuse options that contradict each other.
+
+        Raises:
+            UsageError: both sizes are given.
+        """
+        if size is not None and quote_size is not None:
+            raise UsageError("--size and --quote-size cannot both be given.", hint="Choose one.")
+        return cls(size, quote_size, numeraire, reference)
+
     @property
     def amount(self) -> Decimal | None:
         """The asked size in its unit."""
@@ -154,7 +167,9 @@ class _Context:
         asked = rows + [row for row in absent if self.explicit or row.status not in (NOT_LISTED, RETIRED)]
         order = {name: place for place, name in enumerate((*self.venues.names, *self.venues.retired))}
         rows = sorted(rows + absent, key=lambda row: order.get(row.venue, len(order)))
-        answer = Bbo(target.symbol, rows, self.wanted, best_bid(rows), best_ask(rows), notes=[*target.notes, *self.venues.notes])
+        answer = Bbo(
+            target.symbol, rows, self.wanted, best_bid(rows), best_ask(rows), notes=[*target.notes, *self.venues.notes]
+        )
         answer.cross = cross_of_sized(answer.best_bid, answer.best_ask) if self.wanted.amount else find_cross(rows)
         answer.rates = [rate for rate in rates.values() if rate.currency != rate.numeraire]
         answer.exit_code = verdict([row.status for row in asked])

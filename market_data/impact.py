@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from domain.books import Book, Levels, Level
+from domain.books import Book, Level, Levels
 from domain.errors import UsageError
 from domain.exit_codes import ExitCode
 from domain.money import BadNumber

@@ -108,9 +108,7 @@ def _meaning(lists: InstrumentLists, names: Sequence[str], text: str) -> tuple[s
 def _listed(instrument: Instrument, multiplier: int) -> Listed:
     if instrument.multiplier == multiplier:
         return Listed(instrument)
-    return Listed(
-        instrument, Decimal(multiplier) / instrument.multiplier, Decimal(instrument.multiplier) / multiplier
-    )
+    return Listed(instrument, Decimal(multiplier) / instrument.multiplier, Decimal(instrument.multiplier) / multiplier)
 
 
 def _closest_unit(instruments: Iterable[Instrument], multiplier: int) -> Instrument | None:

@@ -29,9 +29,7 @@ class Impact(NamedTuple):
     unfilled: float
 
 
-def impact_of(
-    side: tuple[Sequence[float], Sequence[float]], sizes: Sequence[float], unit: str = QUOTE
-) -> list[Impact]:
+def impact_of(side: tuple[Sequence[float], Sequence[float]], sizes: Sequence[float], unit: str = QUOTE) -> list[Impact]:
     """Sweep a side (prices and base sizes, best first) for each size, in one pass; answers in the order of `sizes`.
 
     Args:

@@ -33,8 +33,7 @@ def listing_rows(venues: "Venues", asset: str | None, kind: str | None) -> list[
         instrument
         for name in venues.names
         for instrument in venues.cache.all(name)
-        if (asset is None or split_multiplier(asset.upper())[1] == instrument.asset)
-        and kind in (None, instrument.kind)
+        if (asset is None or split_multiplier(asset.upper())[1] == instrument.asset) and kind in (None, instrument.kind)
     ]
     if not found:
         assets = {i.asset for name in venues.names for i in venues.cache.all(name)}

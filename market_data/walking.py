@@ -13,7 +13,7 @@ ZERO = Decimal(0)
 
 
 class Filled(NamedTuple):
-    """What a size finds in a book: `base` units against `quote`, `worst` price touched, what is `missing` of the size."""
+    """What a size finds in a book: `base` against `quote`, the `worst` price touched, what is `missing` of it."""
 
     base: Decimal
     quote: Decimal

@@ -158,11 +158,8 @@ class SimServer:
     ) -> web.StreamResponse:
         kind = hit.kind
         if not kind:
-            if _is_upgrade(sim_request):
-                streamed = await serve_frames(port, request, sim_request, self.plan, self.traffic)
-                if streamed is not None:
-                    return streamed
-            return _response(self._carry_out(port, sim_request, hit))
+            streamed = await self._stream(port, request, sim_request) if _is_upgrade(sim_request) else None
+            return _response(self._carry_out(port, sim_request, hit)) if streamed is None else streamed
         if hit.handled:
             self._carry_out(port, sim_request, hit)
         if kind in ("reset", "down"):
@@ -179,6 +176,13 @@ class SimServer:
         else:
             return _response(self._faulty_reply(port, sim_request, hit))
         return web.Response()  # never sent: the connection is closed
+
+    async def _stream(self, port: Port, request: web.BaseRequest, sim_request: SimRequest) -> web.StreamResponse | None:
+        """Serve a WebSocket; None where the venue has none at this path."""
+        try:
+            return await serve_frames(port, request, sim_request, self.plan, self.traffic)
+        except Exception as error:  # noqa: BLE001 - whatever a venue raises is logged whole and told to the client
+            return _response(_failed(port, sim_request, error))
 
     def _faulty_reply(self, port: Port, request: SimRequest, hit: Hit) -> SimReply:
         fault = hit.answer
@@ -201,9 +205,7 @@ class SimServer:
             )
             return port.venue.fault(fault.kind, timed, fault.args) if fault else port.venue.handle(port.name, timed)
         except Exception as error:  # noqa: BLE001 - whatever a venue raises is logged whole and told to the client
-            _log.exception("%s could not answer %s %s", port.venue.name, request.method, request.target)
-            text = f"The simulated venue {port.venue.name} failed ({type(error).__name__}); see the simulator's log.\n"
-            return SimReply(text.encode(), 500, {}, "text/plain; charset=utf-8")
+            return _failed(port, request, error)
         finally:
             SCOPE.reset(scope)
 
@@ -226,6 +228,13 @@ def _address(request: web.BaseRequest) -> tuple[str, str]:
 
 def _is_upgrade(request: SimRequest) -> bool:
     return request.headers.get("upgrade", "").lower() == "websocket"
+
+
+def _failed(port: Port, request: SimRequest, error: Exception) -> SimReply:
+    """Log a venue's bug with its trace and tell the client where to look."""
+    _log.error("%s could not answer %s %s", port.venue.name, request.method, request.target, exc_info=error)
+    text = f"The simulated venue {port.venue.name} failed ({type(error).__name__}); see the simulator's log.\n"
+    return SimReply(text.encode(), 500, {}, "text/plain; charset=utf-8")
 
 
 def _response(reply: SimReply) -> web.Response:

@@ -92,6 +92,12 @@ def running_state(state_dir: Path) -> State | None:
     state = read_state(state_dir)
     if state is None or running_pid(Path(state["lock"])) != state["pid"]:
         return None
+    try:
+        os.kill(state["pid"], 0)  # its successor may hold the lock already, about to write its own number
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass  # it lives, as another user
     return state
 
 

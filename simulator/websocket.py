@@ -144,7 +144,7 @@ class Connection:
         return replace(self._handshake, method="WS", body=text.encode(), now_ms=self._port.venue.clock())
 
     async def _close(self, code: int, reason: str) -> None:
-        """Close for the venue."""
+        """Close as the venue asks."""
         await self._ready.wait()
         await self._socket.close(code=code, message=reason.encode())
 

@@ -4,14 +4,13 @@ Sources: developers.binance.com/docs, ccxt 4.5.90. The three sections have hosts
 per section at the venue (6,000 a minute on spot, 2,400 on futures) and one at ours, so futures weights count 2.5 times.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from connectors.base import Capabilities
 from connectors.http import Request
 from connectors.native_connector import NativeConnector, Payload, levels
 from domain.books import Book
-from domain.errors import Maintenance
 from domain.funding import Funding, FundingPoint
 from domain.instruments import FUTURE, PERPETUAL, SPOT, Instrument
 from domain.money import to_decimal, to_decimal_or_none
@@ -30,6 +29,7 @@ _FUTURES_DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
 _SPOT_WEIGHT = ((100, 5), (500, 25), (1000, 50), (5000, 250))
 _FUTURES_WEIGHT = ((50, 2), (100, 5), (500, 10), (1000, 20))
 _FUTURES_SHARE = 2.5
+_SPOT_LIMIT = 6000
 _DEFAULT_INTERVAL_H = 8  # "fundingInfo" lists only the symbols that differ from it
 _PAGE = 1000
 
@@ -53,12 +53,11 @@ class Binance(NativeConnector):
             "fapi.binance.com": "https://demo-fapi.binance.com",
             "dapi.binance.com": "https://demo-dapi.binance.com",
         },
-        requests_per_minute=6000,
+        requests_per_minute=_SPOT_LIMIT,
         fee_source="the venue's published base tier, as ccxt records it",
         notes="the test environment is Binance's demo trading; its keys are made there",
     )
     history_forward = True
-    error_codes: ClassVar = {"-1008": Maintenance}
 
     def product(self, market: "Market") -> str | None:
         """Name the section: spot, linear or inverse."""
@@ -85,7 +84,7 @@ class Binance(NativeConnector):
         )
 
     def fetch_quote(self, instrument: Instrument) -> Quote:
-        """Ask for the best bid and ask; on spot `bookTicker` costs less than the smallest book, which has no time either."""
+        """Ask for the best bid and ask; on spot `bookTicker` is cheaper than a book, which has no time there either."""
         if instrument.product != "spot":
             return super().fetch_quote(instrument)
         request = self._ask(instrument, f"/ticker/bookTicker?symbol={instrument.native_id}", 2)
@@ -153,6 +152,12 @@ class Binance(NativeConnector):
         """Ask the system status (it covers spot and margin)."""
         request = self.get("https://api.binance.com/sapi/v1/system/status")
         return self.read(request, lambda row, _: None if row["status"] == 0 else str(row["msg"]))
+
+    def usage(self, url: str, headers: Mapping[str, str]) -> tuple[float, float, float] | None:
+        """Read the weight used in this minute; futures have a pool of their own."""
+        used = headers.get("x-mbx-used-weight-1m")
+        limit = _SPOT_LIMIT if url.startswith(_BASE["spot"]) else _SPOT_LIMIT / _FUTURES_SHARE
+        return None if used is None else (float(used), limit, 60.0)
 
     def base_urls(self) -> list[str]:
         """List the three sections' hosts."""

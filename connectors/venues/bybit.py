@@ -1,9 +1,10 @@
 """Bybit v5: spot, USDT and USDC contracts, inverse contracts, options.
 
-Sources: bybit-exchange.github.io/docs/v5, ccxt 4.5.90. Errors come with HTTP 200 and a `retCode`; inverse sizes are in USD.
+Sources: bybit-exchange.github.io/docs/v5, ccxt 4.5.90. Errors come with HTTP 200 and a `retCode`; sizes of inverse
+contracts are in USD.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
 
@@ -152,6 +153,11 @@ class Bybit(NativeConnector):
                 or None
             ),
         )
+
+    def wait_s(self, headers: Mapping[str, str], now_ms: int) -> float | None:
+        """Read until when the endpoint's limit lasts (epoch milliseconds)."""
+        moment = headers.get("x-bapi-limit-reset-timestamp")
+        return None if moment is None else max(0.0, (int(moment) - now_ms) / 1000)
 
     def base_urls(self) -> list[str]:
         """List the one host."""

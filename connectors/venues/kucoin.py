@@ -1,10 +1,10 @@
 """KuCoin: spot and futures, on two hosts.
 
-Sources: docs.kucoin.com, ccxt 4.5.90. Futures sizes are whole contracts worth `multiplier` (−1: 1 USD, inverse); Bitcoin is XBT
-there. Books: 20 or 100 levels, on futures also the whole book.
+Sources: docs.kucoin.com, ccxt 4.5.90. Futures sizes are whole contracts worth `multiplier` (−1: 1 USD, inverse);
+Bitcoin is XBT there. Books: 20 or 100 levels, on futures also the whole book.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,7 +12,7 @@ from connectors.base import Capabilities
 from connectors.http import Request
 from connectors.native_connector import NativeConnector, Payload, levels
 from domain.books import Book
-from domain.errors import NotListed
+from domain.errors import Maintenance, NotListed
 from domain.funding import Funding, FundingPoint
 from domain.instruments import FUTURE, PERPETUAL, SPOT, Instrument
 from domain.money import to_decimal_or_none
@@ -50,7 +50,7 @@ class Kucoin(NativeConnector):
         fee_source="venue instrument list (base tier)",
         notes="no test environment; spot books have at most 100 levels without keys, futures books are whole above 100",
     )
-    error_codes: ClassVar = {"900001": NotListed}
+    error_codes: ClassVar = {"503": Maintenance, "900001": NotListed}
 
     def product(self, market: "Market") -> str | None:
         """Name the section: spot or futures."""
@@ -159,6 +159,21 @@ class Kucoin(NativeConnector):
             return None if row["status"] == "open" else f"{row['status']}: {row.get('msg') or 'no reason given'}"
 
         return self.read(self.get(f"{_SPOT}/status", 3), parse)
+
+    def usage(self, url: str, headers: Mapping[str, str]) -> tuple[float, float, float] | None:
+        """Read what is left of the pool of 30 seconds."""
+        del url
+        try:
+            limit = float(headers["gw-ratelimit-limit"])
+            return limit - float(headers["gw-ratelimit-remaining"]), limit, 30.0
+        except (KeyError, ValueError):
+            return None
+
+    def wait_s(self, headers: Mapping[str, str], now_ms: int) -> float | None:
+        """Read how long the pool takes to be full again (milliseconds)."""
+        del now_ms
+        wait = headers.get("gw-ratelimit-reset")
+        return None if wait is None else float(wait) / 1000
 
     def base_urls(self) -> list[str]:
         """List both sections' hosts."""

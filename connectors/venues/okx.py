@@ -1,7 +1,7 @@
 """OKX: spot, perpetuals, dated futures and options.
 
-Sources: okx.com/docs-v5, ccxt 4.5.90. Sizes of contracts are numbers of contracts, worth `ctVal` × `ctMult`. Options are
-counted in the base coin and priced in it.
+Sources: okx.com/docs-v5, ccxt 4.5.90. Sizes of contracts are numbers of contracts, worth `ctVal` × `ctMult`.
+Options are counted in the base coin and priced in it.
 """
 
 from collections.abc import Sequence

@@ -52,9 +52,9 @@ class Flow:
         return total / DAY_MS
 
     def turnover(self, volume: float, price: float) -> float:
-        """Return `volume` wire units in the quote currency at `price`."""
+        """Return `volume` wire units in the quote currency at `price`, a tick at least as in the books."""
         size = float(self._listing.contract_size)
-        return volume * size if self._listing.inverse else volume * size * price
+        return volume * size if self._listing.inverse else volume * size * max(price, self._depth.ticks.step)
 
     def trades(self, limit: int, time_ms: int) -> list[Trade]:
         """Return the last trades up to `time_ms`, newest first: at most one in each slot, its number is its id."""

@@ -88,7 +88,7 @@ class Candle:
 
 @dataclass(frozen=True)
 class Stats:
-    """The last 24 hours of one instrument; `open_interest` in wire units."""
+    """The last 24 hours of one instrument; `open_interest` in wire units, empty where it is not known."""
 
     open: str
     high: str

@@ -90,6 +90,10 @@ class SyntheticMarket:
         """Return what `venue` lists; empty when it lists nothing."""
         return self._by_venue.get(venue, [])
 
+    def all_listings(self) -> list[Listing]:
+        """Return what all venues list."""
+        return [listing for listings in self._by_venue.values() for listing in listings]
+
     def book(self, listing: Listing, depth: int, now_ms: int) -> BookView:
         """Return the book of the 250 ms step around `now_ms`; its sequence is the step's number."""
         return self._of(listing).depth.view(depth, self._price_ms(now_ms), now_ms)

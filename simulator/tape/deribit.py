@@ -1,4 +1,4 @@
-"""Deribit: raw books with `change_id` and `prev_change_id`, trades and tickers (July 2021, some instruments of 2022)."""
+"""Deribit: raw books with `change_id` and `prev_change_id`, trades and tickers (July 2021; some rows of 2022)."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar

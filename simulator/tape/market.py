@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from simulator.market.model import BookView, Candle, FundingView, Listing, NotRecorded, Stats, Trade
+from simulator.state import SimulatorError
 from simulator.tape.dialect import Figures, dialects
 from simulator.tape.recording import Recording
 from simulator.tape.replay import Moment, Reel, Timeline
@@ -30,13 +31,13 @@ class _Place(NamedTuple):
 class TapeMarket:
     """Serve recordings. Each one has a time of its own: its first whole book is shown when the market is made.
 
-    From there a tape runs at real speed and stays at its end, or starts anew where `loop` is set. `position` holds it at
-    its start or end for ever instead. An instrument whose first book came later shows that one until then.
+    From there a tape runs at real speed and stays at its end, or starts anew where `loop` is set. `position` holds it
+    at its start or end for ever instead. An instrument whose first book came later shows that one until then.
 
-    A book is stamped with the time of the question: the recording says that it was whole and unchanged at that moment of
-    the tape, however long ago its last change was. `recorded_ms` has the recorded time of that change. Trades are moved
-    by the distance between the tape's start and the market's. What was not recorded raises NotRecorded or is empty; the
-    day's figures come from recorded tickers, or else from the recorded trades.
+    A book is stamped with the time of the question: the recording says that it was whole and unchanged at that moment
+    of the tape, however long ago its last change was. `recorded_ms` has the recorded time of that change. Trades are
+    moved by the distance between the tape's start and the market's. What was not recorded raises NotRecorded or is
+    empty; the day's figures come from recorded tickers, or else from the recorded trades.
     """
 
     def __init__(
@@ -52,7 +53,6 @@ class TapeMarket:
         for reel in self._reels:
             for native_id, timeline in reel.timelines.items():
                 self._by_key[(reel.venue, reel.instruments[native_id].product, native_id)] = (reel, timeline)
-        self._shown: dict[tuple[str, str, str], tuple[int, Moment]] = {}
         self.faults = [fault for reel in reels for fault in reel.faults]
 
     def now_ms(self) -> int:
@@ -85,11 +85,7 @@ class TapeMarket:
     def _moment(self, listing: Listing, now_ms: int) -> tuple[Moment, _Place, Timeline]:
         reel, timeline = self._of(listing)
         place = self._place(reel, now_ms)
-        key = (listing.venue, listing.product, listing.native_id)
-        known = self._shown.get(key)
-        if known is None or known[0] != place.at_ms:
-            known = self._shown[key] = (place.at_ms, timeline.at(place.at_ms))
-        return known[1], place, timeline
+        return timeline.at(place.at_ms), place, timeline
 
     def book(self, listing: Listing, depth: int, now_ms: int) -> BookView:
         """Return the recorded book at the tape's time. Raises NotRecorded."""
@@ -183,7 +179,7 @@ def _candle(listing: Listing, start_ms: int, trades: Sequence[Trade]) -> Candle:
 def load_tape(directory: Path, position: Position | None = None, loop: bool = False) -> TapeMarket:
     """Read every recording of `directory`; `position` and `loop` as TapeMarket has them.
 
-    Raises ValueError where the directory has no recording of a known venue, or one has no whole book at all.
+    Raises SimulatorError where the directory has no recording of a known venue, or one has no whole book at all.
     """
     reels: list[Reel] = []
     known = dialects()
@@ -193,7 +189,7 @@ def load_tape(directory: Path, position: Position | None = None, loop: bool = Fa
             reels.append(Reel(recording, dialect))
     if not any(reel.timelines for reel in reels):
         names = ", ".join(f"{dialect.prefix}.0.gz" for dialect in known)
-        raise ValueError(f"{directory} has no recording with a whole book (its files would be named like {names})")
+        raise SimulatorError(f"{directory} has no recording with a whole book (its files would be named like {names})")
     market = TapeMarket(reels, f"tape-{_fingerprint(directory)}", position, loop)
     for fault in market.faults:
         _log.warning("tape: %s", fault)

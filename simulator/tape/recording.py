@@ -1,13 +1,14 @@
 """Raw recordings: gzip text, one message a line, with the time of receipt in Unix seconds.
 
-`URL -> TIME: BODY` is an HTTP answer, `TIME: MESSAGE` a WebSocket message received, `URL <- TIME: MESSAGE` one sent, and
-`URL <-> TIME` an opened connection. `PREFIX.0.gz` has the instrument lists, `PREFIX.http.*.gz` the snapshots and
+`URL -> TIME: BODY` is an HTTP answer, `TIME: MESSAGE` a WebSocket message received, `URL <- TIME: MESSAGE` one sent,
+and `URL <-> TIME` an opened connection. `PREFIX.0.gz` has the instrument lists, `PREFIX.http.*.gz` the snapshots and
 `PREFIX.ws.*.gz` the streams.
 """
 
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -80,7 +81,7 @@ class Recording:
             with gzip.open(path, "rt", encoding="utf-8") as lines:
                 for line in lines:
                     yield line.rstrip("\n")
-        except (EOFError, UnicodeDecodeError, gzip.BadGzipFile):
+        except (EOFError, UnicodeDecodeError, gzip.BadGzipFile, zlib.error):
             self.unread += 1
 
 

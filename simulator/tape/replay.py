@@ -1,12 +1,14 @@
 """Recorded changes put in order: which of them make whole books, and what a book was at any recorded moment."""
 
 from bisect import bisect_right
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple, TypeVar
 
 from simulator.market.model import Listing, Trade
 from simulator.tape.dialect import Change, Dialect, Figures, Levels, Link, Traded
-from simulator.tape.recording import Recording
+from simulator.tape.recording import Message, Recording
+
+_Read = TypeVar("_Read")
 
 
 class Book:
@@ -64,6 +66,7 @@ class Timeline:
         self._fresh = False
         self._book = Book()
         self._applied = 0
+        self._moment: Moment | None = None
 
     def add(self, event: Change | Traded | Figures) -> None:
         """Take the next event, in the order of receipt."""
@@ -116,6 +119,8 @@ class Timeline:
     def at(self, at_ms: int) -> Moment:
         """Return the book at a recorded moment; before the first one that first one. Raises IndexError without any."""
         wanted = max(1, bisect_right(self.times_ms, at_ms))
+        if self._moment is not None and wanted == self._applied:
+            return self._moment
         if wanted < self._applied:
             self._book, self._applied = Book(), 0
         for change in self.changes[self._applied : wanted]:
@@ -123,7 +128,9 @@ class Timeline:
         self._applied = wanted
         last = self.changes[wanted - 1]
         bids, asks = self._book.levels()
-        return Moment(bids, asks, wanted if last.last is None else last.last, self.times_ms[wanted - 1])
+        sequence = wanted if last.last is None else last.last
+        self._moment = Moment(bids, asks, sequence, self.times_ms[wanted - 1])
+        return self._moment
 
     def trades_until(self, at_ms: int) -> list[Trade]:
         """Return the trades received by a recorded moment, oldest first."""
@@ -138,32 +145,48 @@ class Timeline:
 class Reel:
     """One recording: its instruments, and the timelines of those that have a book.
 
-    `start_ms` is when the first book was whole, `end_ms` when the last message came (recorded times).
+    `start_ms` is when the first book was whole, `end_ms` when the last message came (recorded times). `faults` says in
+    sentences what of the recording could not be used.
     """
 
     def __init__(self, recording: Recording, dialect: Dialect) -> None:
         self.venue = dialect.venue
         self.prefix = dialect.prefix
+        self._misread = 0
         self.instruments: Mapping[str, Listing] = {
-            listing.native_id: listing for message in recording.instruments() for listing in dialect.listings(message)
+            listing.native_id: listing
+            for message in recording.instruments()
+            for listing in self._read(dialect.listings, message)
         }
         timelines: dict[str, Timeline] = {}
         stream = recording.stream()
         for message in stream:
-            for event in dialect.events(message, self.instruments):
+            for event in self._read(lambda this: dialect.events(this, self.instruments), message):
                 timelines.setdefault(event.native_id, Timeline(dialect)).add(event)
         for timeline in timelines.values():
             timeline.rewind()
         self.timelines = {name: line for name, line in timelines.items() if line.changes and name in self.instruments}
         self.start_ms = min((line.times_ms[0] for line in self.timelines.values()), default=0)
         self.end_ms = max((message.at_ms for message in stream), default=0)
-        self.faults = [
-            f"{self.prefix} {name}: {line.broken} changes do not link up"
-            for name, line in timelines.items()
-            if line.broken
-        ]
-        self.faults += [
-            f"{self.prefix} {name}: no instrument of that name" for name in timelines.keys() - self.instruments
-        ]
-        if recording.unread:
-            self.faults.append(f"{self.prefix}: {recording.unread} lines could not be read")
+        self.faults = self._find_faults(timelines, recording.unread + self._misread)
+
+    def _read(self, read: Callable[[Message], Iterable[_Read]], message: Message) -> list[_Read]:
+        """Read one message; one that is not shaped as its dialect says counts as unreadable."""
+        try:
+            return list(read(message))
+        except (LookupError, TypeError, ValueError, ArithmeticError):
+            self._misread += 1
+            return []
+
+    def _find_faults(self, timelines: Mapping[str, Timeline], unread: int) -> list[str]:
+        faults: list[str] = []
+        for name, timeline in sorted(timelines.items()):
+            if timeline.broken:
+                faults.append(f"{self.prefix} {name}: {timeline.broken} changes do not link up")
+            if name not in self.instruments:
+                faults.append(f"{self.prefix} {name}: no instrument of that name")
+            elif not timeline.changes:
+                faults.append(f"{self.prefix} {name}: no snapshot of its book")
+        if unread:
+            faults.append(f"{self.prefix}: {unread} messages could not be read")
+        return faults

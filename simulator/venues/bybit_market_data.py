@@ -133,7 +133,7 @@ def order_book(call: Call) -> object:
         name: [[shapes.price(listing, price), shapes.size(listing, size)] for price, size in levels]
         for name, levels in (("b", book.bids), ("a", book.asks))
     }
-    stamps = {"ts": max(call.now_ms, book.time_ms), "u": book.sequence, "seq": book.sequence * 7, "cts": book.time_ms}
+    stamps = {"ts": max(call.now_ms, book.time_ms), "u": book.sequence, "seq": book.sequence, "cts": book.time_ms}
     return {"s": listing.native_id, **sides, **stamps}
 
 

@@ -26,7 +26,7 @@ def product(*factors: str | int) -> str:
 
 
 def shown(listing: Listing, number: str, increment: str) -> str:
-    """Write a number as its category does: contracts with the increment's decimals, the others without a zero at the end."""
+    """Write a number as its category does: contracts with the increment's decimals, others without zeros at the end."""
     whole, _, fraction = number.partition(".")
     if listing.product in ("linear", "inverse"):
         places = decimals(increment)

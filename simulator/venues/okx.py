@@ -48,6 +48,10 @@ ROUTES: Mapping[tuple[str, str], Route] = {
 """Limits as of the documentation of 30 November 2025, all by address."""
 
 TOO_MANY = b'{"msg":"Too Many Requests","code":"50011"}'
+BLOCKED = (
+    b"<!DOCTYPE html><html><head><title>451 Unavailable For Legal Reasons</title></head>"
+    b"<body><h1>Service is not available in your region</h1></body></html>"
+)
 NOT_FOUND = {
     "code": 404,
     "data": {},
@@ -94,8 +98,7 @@ class Okx(SimVenue):
         if kind == "banned":
             return SimReply(b"error code: 1015", 403, headers, "text/plain; charset=UTF-8")
         if kind == "geo_blocked":
-            message = "Service is not available in your region due to local laws and regulations."
-            return json_reply({"code": "451", "data": [], "msg": message}, 451)
+            return SimReply(BLOCKED, 451, headers, "text/html; charset=UTF-8")
         if kind == "maintenance":
             return _error("50001", "Service temporarily unavailable. Try again later", 503)
         status = int(args.get("status", 500))

@@ -1,5 +1,6 @@
 """The HTTP client against small servers on loopback that say exactly what a test tells them."""
 
+import contextlib
 import gzip
 import os
 import socket
@@ -81,10 +82,8 @@ class Server:
 
     def close(self) -> None:
         for one in [self.listener, *self._open]:
-            try:
+            with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             one.close()
         for thread in self._threads:
             thread.join(5)

@@ -1,70 +1,58 @@
-"""Unmodified clients against a simulated venue without sockets: a requests adapter hands each request to `handle`."""
+"""Let a client that speaks through `requests` reach a simulated venue in this process, by the venue's real URLs."""
 
 import io
-import itertools
-import time
-from typing import Any
+from http.client import responses
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import BaseAdapter
-from urllib3.response import HTTPResponse
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from simulator.venue import SimReply, SimRequest, SimVenue
 
-NOW_MS = time.time_ns() // 1_000_000 // 1000 * 1000
-"""One moment for a whole test run, so that two answers can be compared; clients compare it with the wall clock."""
+
+def get(venue: SimVenue, url: str, now_ms: int, method: str = "GET", **headers: str) -> SimReply:
+    """Ask a venue for a real URL."""
+    parts = urlsplit(url)
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    names = {name.replace("_", "-").lower(): value for name, value in headers.items()}
+    return venue.handle("rest", SimRequest(method, parts.netloc, target, names, b"", now_ms))
 
 
-class InProcess(BaseAdapter):
-    """Answer requests to the venue's real hosts; `targets` keeps what was asked."""
+class InProcess(HTTPAdapter):
+    """Answer requests from `venue.handle`; `faulty` (kind, arguments) lets the venue's `fault` answer in its place."""
 
-    def __init__(self, venue: SimVenue, now_ms: int = NOW_MS) -> None:
+    def __init__(self, venue: SimVenue, now_ms: int) -> None:
         super().__init__()
         self.venue = venue
         self.now_ms = now_ms
-        self.targets: list[str] = []
-        self.ports = {host: port for port, hosts in venue.ports.items() for host in hosts}
+        self.seen: list[SimRequest] = []
+        self.faulty: tuple[str, dict[str, object]] | None = None
 
-    def send(self, request: requests.PreparedRequest, *_args: Any, **_kwargs: Any) -> requests.Response:
-        reply = self.ask(
-            str(request.method), str(request.url), dict(request.headers), request.body if request.body else b""
+    def send(self, request, *args, **kwargs) -> requests.Response:
+        parts = urlsplit(request.url)
+        target = parts.path + (f"?{parts.query}" if parts.query else "")
+        body = request.body or b""
+        asked = SimRequest(
+            request.method,
+            parts.netloc,
+            target,
+            {name.lower(): value for name, value in request.headers.items()},
+            body if isinstance(body, bytes) else body.encode(),
+            self.now_ms,
         )
+        self.seen.append(asked)
+        reply = self.venue.fault(self.faulty[0], asked, self.faulty[1]) if self.faulty else self._handled(asked)
+        headers = HTTPHeaderDict({"Content-Type": reply.content_type, **reply.headers})
         raw = HTTPResponse(
             io.BytesIO(reply.body),
-            headers={"content-type": reply.content_type} | dict(reply.headers),
-            status=reply.status,
+            headers,
+            reply.status,
+            reason=responses.get(reply.status, ""),
             preload_content=False,
+            request_method=request.method,
         )
-        response = requests.Response()
-        response.status_code, response.headers, response.raw = reply.status, raw.headers, raw
-        response.url, response.request, response.encoding = str(request.url), request, "utf-8"
-        return response
+        return self.build_response(request, raw)
 
-    def ask(
-        self, method: str, url: str, headers: dict[str, str] | None = None, body: bytes | str = b""
-    ) -> SimReply:
-        """Put one request to the venue."""
-        parts = urlsplit(url)
-        target = parts.path + (f"?{parts.query}" if parts.query else "")
-        self.targets.append(target)
-        raw = body.encode() if isinstance(body, str) else body
-        named = {name.lower(): value for name, value in (headers or {}).items()}
-        port = self.ports[str(parts.hostname)]
-        return self.venue.handle(port, SimRequest(method, str(parts.hostname), target, named, raw, self.now_ms))
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-def client(exchange_class: Any, adapter: InProcess, **config: Any) -> Any:
-    """Make a ccxt client of `exchange_class` that reaches the adapter under the real URLs."""
-    exchange = exchange_class({"enableRateLimit": False, **config})
-    exchange.session.mount("https://", adapter)
-    return exchange
-
-
-def never_full() -> Any:
-    """A clock on which every request comes a minute after the one before it."""
-    ticks = itertools.count(0.0, 60.0)
-    return lambda: next(ticks)
+    def _handled(self, request: SimRequest) -> SimReply:
+        return self.venue.handle("rest", request)

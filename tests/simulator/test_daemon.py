@@ -21,6 +21,7 @@ from simulator.state import LOCK_FILE, LOG_FILE, STATE_FILE, running_pid, write_
 from tests.simfixture import start_simulator
 
 ROOT = Path(__file__).resolve().parents[2]
+START = "import pathlib, sys; from simulator.daemon import *; print(ensure_running(pathlib.Path(sys.argv[1]))['pid'])"
 
 
 @pytest.fixture
@@ -59,9 +60,9 @@ def test_a_second_call_finds_it_at_once(place: Path) -> None:
 
 
 def test_four_callers_at_once_start_it_once(place: Path) -> None:
-    code = f"from simulator.daemon import ensure_running; print(ensure_running(__import__('pathlib').Path({str(place)!r}))['pid'])"
     callers = [
-        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT, text=True) for _ in range(4)
+        subprocess.Popen([sys.executable, "-c", START, str(place)], stdout=subprocess.PIPE, cwd=ROOT, text=True)
+        for _ in range(4)
     ]
     pids = {caller.communicate(timeout=60)[0].strip() for caller in callers}
     assert len(pids) == 1
@@ -69,8 +70,9 @@ def test_four_callers_at_once_start_it_once(place: Path) -> None:
 
 
 def test_it_outlives_the_process_that_started_it_and_holds_none_of_its_pipes(place: Path) -> None:
-    code = f"from simulator.daemon import ensure_running; ensure_running(__import__('pathlib').Path({str(place)!r}))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT, timeout=30, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", START, str(place)], capture_output=True, cwd=ROOT, timeout=30, check=True
+    )
     assert done.stderr == b""
     assert running_state(place) is not None
 
@@ -231,9 +233,7 @@ def test_the_fixture_gives_faults_counts_and_hosts(tmp_path: Path) -> None:
 
 
 def test_looking_for_it_loads_nothing_heavy() -> None:
-    code = (
-        "import sys; import simulator.daemon; "
-        "print(sorted({'asyncio', 'aiohttp', 'http.client', 'subprocess', 'yaml', 'logging', 'socket'} & set(sys.modules)))"
-    )
+    heavy = ["asyncio", "aiohttp", "http.client", "subprocess", "yaml", "logging", "socket"]
+    code = f"import sys, simulator.daemon; print(sorted(set({heavy}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, cwd=ROOT, check=True, text=True)
     assert done.stdout.strip() == "[]"

@@ -187,6 +187,19 @@ def test_a_bug_in_a_session_closes_that_websocket_with_1011(running: Running) ->
     assert talk(running, ["still here"]) == ["still here"]
 
 
+def test_a_venue_can_close_a_websocket_with_its_own_code(running: Running) -> None:
+    assert talk(running, ['{"leave":1}']) == [4001]
+
+
+def test_a_bug_before_a_websocket_is_open_answers_500_and_is_logged(
+    running: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR, "simulator"), pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        talk(running, ["x"], "/ws-bug")
+    assert refused.value.status == 500
+    assert "a bug of the venue" in caplog.text
+
+
 def test_binary_frames_are_refused_with_1003(running: Running) -> None:
     async def session() -> int | None:
         url = f"http://127.0.0.1:{running.port('api.tiny.test')}/ws"

@@ -29,22 +29,23 @@ def client_context(running: Running) -> ssl.SSLContext:
 @pytest.mark.parametrize("name", ["api.tiny.test", "f.tiny.test", "api.other.test", "localhost", "127.0.0.1"])
 def test_every_name_a_client_may_use_is_certified(running: Running, name: str) -> None:
     address = ("127.0.0.1", running.port("api.tiny.test"))
-    with socket.create_connection(address, 5) as plain:
-        with client_context(running).wrap_socket(plain, server_hostname=name) as connection:
-            assert connection.version() in ("TLSv1.2", "TLSv1.3")
+    with (
+        socket.create_connection(address, 5) as plain,
+        client_context(running).wrap_socket(plain, server_hostname=name) as connection,
+    ):
+        assert connection.version() in ("TLSv1.2", "TLSv1.3")
 
 
 def test_a_name_that_is_no_venues_is_not_certified(running: Running) -> None:
     address = ("127.0.0.1", running.port("api.tiny.test"))
-    with socket.create_connection(address, 5) as plain:
-        with pytest.raises(ssl.SSLCertVerificationError):
-            client_context(running).wrap_socket(plain, server_hostname="elsewhere.test")
+    with socket.create_connection(address, 5) as plain, pytest.raises(ssl.SSLCertVerificationError):
+        client_context(running).wrap_socket(plain, server_hostname="elsewhere.test")
 
 
 def test_a_client_that_does_not_trust_the_authority_refuses(running: Running) -> None:
-    with closing(http.client.HTTPSConnection("127.0.0.1", running.port("api.tiny.test"), timeout=5)) as connection:
-        with pytest.raises(ssl.SSLCertVerificationError):
-            connection.request("GET", "/x")
+    client = http.client.HTTPSConnection("127.0.0.1", running.port("api.tiny.test"), timeout=5)
+    with closing(client), pytest.raises(ssl.SSLCertVerificationError):
+        client.request("GET", "/x")
 
 
 def test_hosts_are_served_by_https_and_a_redirected_client_reaches_its_venue_by_name(running: Running) -> None:
@@ -61,8 +62,8 @@ def test_a_reset_reaches_through_tls(running: Running) -> None:
     running.set_fault("reset", times=1)
     port = running.port("api.tiny.test")
     with closing(http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=client_context(running))) as client:
+        client.request("GET", "/x")
         with pytest.raises((ConnectionResetError, ssl.SSLEOFError)):
-            client.request("GET", "/x")
             client.getresponse()
 
 

@@ -60,11 +60,14 @@ class StillMarket:
 
 
 class EchoSession(WsSession):
-    """Answers each frame with itself; `{"die": 1}` is a bug of the venue."""
+    """Answers each frame with itself; `{"die": 1}` is a bug of the venue, `{"leave": 1}` ends it."""
 
     async def on_text(self, text: str) -> None:
         if '"die"' in text:
             raise ZeroDivisionError
+        if '"leave"' in text:
+            await self.close(4001, "as asked")
+            return
         await self.send(text)
 
 
@@ -93,6 +96,8 @@ class Tiny(SimVenue):
     def open_websocket(
         self, port: str, request: SimRequest, send: Callable[[str], Awaitable[None]]
     ) -> WsSession | None:
+        if request.path == "/ws-bug":
+            raise ValueError("a bug of the venue")
         return EchoSession(send) if request.path == "/ws" else None
 
     def fault(self, kind: str, request: SimRequest, args: Mapping[str, Any]) -> SimReply:

@@ -261,7 +261,7 @@ def test_a_damaged_file_is_made_anew(path: Path, content: bytes, clock: Clock) -
 
 def test_a_file_of_another_version_is_made_anew(path: Path, clock: Clock) -> None:
     with sqlite3.connect(path) as other:
-        other.execute("CREATE TABLE budget(nothing)")
+        other.execute("CREATE TABLE budget(other)")
         other.execute("PRAGMA user_version=99")
     other.close()
     assert charged(Budget(Store(path), clock=clock, monotonic=clock, sleep=clock.sleep), clock) == 8

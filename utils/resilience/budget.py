@@ -46,8 +46,7 @@ def admit(
     A cost above the burst is admitted when the bucket is empty.
     """
     interval = 60.0 / rate_per_min
-    # Never more than a minute ahead (or one burst, or this request): a clock set back must not block us for longer.
-    empty_at = min(max(empty_at, now), now + max(60.0, burst * interval, cost * interval))
+    empty_at = max(empty_at, now)
     filled = empty_at + cost * interval
     wait = filled - max(burst * share, cost) * interval - now
     return filled, max(wait, 0.0) if wait > 1e-9 else 0.0
@@ -135,12 +134,14 @@ class Budget:
         blocked_s = min(blocked_until - now, LONGEST_BLOCK_S)
         if blocked_s > 0:
             return blocked_s, True
-        filled, wait = admit(empty_at, now, cost=cost, rate_per_min=rate_per_min, burst=burst, share=share)
-        if wait <= 0:
+        # Never more than a minute ahead (or one burst, or this request): a clock set back must not block for longer.
+        latest = now + max(60.0, max(burst, cost) * 60.0 / rate_per_min)
+        filled, wait = admit(min(empty_at, latest), now, cost=cost, rate_per_min=rate_per_min, burst=burst, share=share)
+        if wait <= 0 or empty_at > latest:
             db.execute(
                 "INSERT INTO budget(key, empty_at, rate_per_min, burst) VALUES(?, ?, ?, ?) ON CONFLICT(key) DO UPDATE"
                 " SET empty_at = excluded.empty_at, rate_per_min = excluded.rate_per_min, burst = excluded.burst",
-                (key, filled, rate_per_min, burst),
+                (key, filled if wait <= 0 else latest, rate_per_min, burst),
             )
         return wait, False
 

@@ -68,16 +68,16 @@ def _spot() -> list[Listing]:
 def _linear(now_ms: int) -> list[Listing]:
     perpetuals = [
         Listing(
-            _VENUE, "linear", base + ("PERP" if quote == "USDC" else quote), PERPETUAL, base, quote, quote, tick, lot, lot,
-            "5", multiplier=int(units), funding_interval_h=int(hours), maker_fee="0.0002", taker_fee="0.00055",
+            _VENUE, "linear", base + ("PERP" if quote == "USDC" else quote), PERPETUAL, base, quote, quote, tick, lot,
+            lot, "5", multiplier=int(units), funding_interval_h=int(hours), maker_fee="0.0002", taker_fee="0.00055",
         )
         for base, quote, tick, lot, hours, units in _rows(_LINEAR)
     ]  # fmt: skip
     near = [*fridays(now_ms, 2), *month_ends(now_ms, 2)]
     return perpetuals + [
         Listing(
-            _VENUE, "linear", f"{base}{'' if quote == 'USDC' else quote}-{_day(expiry)}", FUTURE, base, quote, quote, tick,
-            lot, lot, "5", expiry_ms=expiry.time_ms, maker_fee="0.0002", taker_fee="0.00055",
+            _VENUE, "linear", f"{base}{'' if quote == 'USDC' else quote}-{_day(expiry)}", FUTURE, base, quote, quote,
+            tick, lot, lot, "5", expiry_ms=expiry.time_ms, maker_fee="0.0002", taker_fee="0.00055",
             listed_ms=expiry.time_ms - 273 * DAY_MS,
         )
         for base, tick, lot in (("BTC", "0.50", "0.001"), ("ETH", "0.05", "0.01"))
