@@ -8,7 +8,6 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from connectors.base import Capabilities, Connector, VenueContext
-from connectors.ccxt_errors import Operation, page_words, translate
 from connectors.side_by_side import all_or_raise
 from domain.books import Book
 from domain.errors import BadAnswer, ConfigError, CrossbookError
@@ -179,6 +178,8 @@ class CcxtConnector(Connector):
         """
 
         def attempt() -> T:
+            from connectors.ccxt_errors import Operation, translate
+
             with self._borrowed(options) as session:
                 try:
                     return work(session)
@@ -220,6 +221,8 @@ class CcxtConnector(Connector):
 
     def explain(self, request: "Request", answer: "Response", payload: object) -> CrossbookError:
         """Have the exchange's ccxt class say what an answer without success means."""
+        from connectors.ccxt_errors import Operation, page_words, translate
+
         body = answer.body.decode("utf-8", "replace").strip()
         with self._borrowed(None) as session:
             exchange, given = session.exchange, (request.url, request.method)

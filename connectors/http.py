@@ -12,7 +12,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -30,6 +30,7 @@ MAX_IDLE_S = 45.0
 """How long an unused connection is kept; servers commonly close them after a minute."""
 ADDRESS_PATIENCE_S = 2.0
 """How long one address of several is tried, so that a dead IPv6 route does not eat the deadline."""
+SECURE = frozenset({"https", "wss"})
 IDEMPOTENT = frozenset({"GET", "HEAD"})
 _PROXY_VARIABLES = {"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"}
 
@@ -62,6 +63,15 @@ class Response:
     body: bytes
     received_at_ns: int
     latency_ms: float
+
+
+class Connected(NamedTuple):
+    """An open connection: the venue's real host, and the name and path to ask there."""
+
+    connection: socket.socket
+    host: str
+    netloc: str
+    target: str
 
 
 class _Answer:
@@ -154,6 +164,18 @@ class HttpClient:
         latency_ms = (exchange.received - started) / 1e6
         return Response(answer.status, answer.headers, body, exchange.received_at_ns, latency_ms)
 
+    def connect(self, url: str, *, deadline: float) -> "Connected":
+        """Open a connection (proxied and secured as `send` does) for another protocol, such as a WebSocket.
+
+        Raises:
+            NotSent, TimedOut, Unavailable: as `send` does.
+        """
+        real = split_url(url)
+        where = split_url(self.endpoints.resolve(url))
+        named = real if is_loopback(where.host) else where
+        connection = _Exchange(self, real.host, where, named.host, deadline).connect()
+        return Connected(connection, real.host, named.netloc, where.target)
+
     def close(self) -> None:
         """Close idle connections."""
         with self._lock:
@@ -209,7 +231,7 @@ class _Exchange:
             answer = self._talk(connection, data, method, may_repeat=method in IDEMPOTENT)
             if answer is not None:
                 return answer
-        answer = self._talk(self._connect(), data, method, may_repeat=False)
+        answer = self._talk(self.connect(), data, method, may_repeat=False)
         assert answer is not None  # only a repeatable exchange ends without an answer
         return answer
 
@@ -263,7 +285,7 @@ class _Exchange:
                 answer.complete = answer.extra = True
         self.received, self.received_at_ns = time.perf_counter_ns(), time.time_ns()
 
-    def _connect(self) -> socket.socket:
+    def connect(self) -> socket.socket:
         """Open a connection, through a proxy where the environment's variables ask for one."""
         where, proxy = self._where, None
         if not is_loopback(where.host) and _PROXY_VARIABLES & os.environ.keys():
@@ -276,7 +298,7 @@ class _Exchange:
             connection.settimeout(self._left(ConnectTimedOut, "was connected to"))
             if proxy is not None:
                 proxy.open_tunnel(connection, where)
-            return self._secured(connection) if where.scheme == "https" else connection
+            return self._secured(connection) if where.scheme in SECURE else connection
         except TimeoutError:
             connection.close()
             raise self._timed_out(ConnectTimedOut, "did not finish setting up a connection") from None

@@ -25,9 +25,13 @@ def check_any_open(venues: "Venues") -> None:
 
 
 def absent_rows(
-    venues: "Venues", target: Target, present: Collection[str], *, numeraire: bool = False
+    venues: "Venues", target: Target, present: Collection[str], *, option: str | None = None
 ) -> list[VenueRow]:
-    """Build a row for each venue of this run that is not `present` in the answer, with the reason."""
+    """Build a row for each venue of this run that is not `present` in the answer, with the reason.
+
+    Args:
+        option: the command's option that brings in books in other dollars, named beside a near match.
+    """
     rows = []
     for name in venues.names:
         if name in present:
@@ -40,11 +44,11 @@ def absent_rows(
         if near := target.near.get(name):
             row.extra["near"] = near
             row.reason = f"lists {near}"
-            if not numeraire and near.partition("/")[2].partition(":")[0] in NUMERAIRES:
-                row.reason += "; --numeraire brings it in"
+            if option and near.partition("/")[2].partition(":")[0] in NUMERAIRES:
+                row.reason += f"; {option} brings it in"
         rows.append(row)
     rows += [
-        VenueRow(name, target.symbol, RETIRED, f"retired: {reason}")
+        VenueRow(name, target.symbol, RETIRED, reason)
         for name, reason in venues.retired.items()
         if name not in venues.names
     ]

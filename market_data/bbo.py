@@ -162,7 +162,7 @@ class _Context:
         for row, plan in zip(rows, _plans(target, self.wanted), strict=True):
             self.settle(row, plan, rates)
         absent = absent_rows(
-            self.venues, target, {row.venue for row in rows}, numeraire=self.wanted.numeraire is not None
+            self.venues, target, {row.venue for row in rows}, option=None if self.wanted.numeraire else "--numeraire"
         )
         asked = rows + [row for row in absent if self.explicit or row.status not in (NOT_LISTED, RETIRED)]
         order = {name: place for place, name in enumerate((*self.venues.names, *self.venues.retired))}

@@ -17,7 +17,7 @@ from utils.rendering import Report, Table
 def bbo_report(answers: Sequence[Bbo], environment: str) -> Report:
     """Put the answers into one report: an object for one symbol, an array for several, and the worst exit code."""
     records = [_record(answer, environment) for answer in answers]
-    tables = [_table(answer, environment) for answer in answers]
+    tables = [_table(answer, environment, named=len(answers) > 1) for answer in answers]
     summary = [line for answer in answers for line in _summary(answer, len(answers) > 1)]
     notes = [note for answer in answers for note in answer.notes]
     return Report(
@@ -63,11 +63,11 @@ def _best(row: VenueRow | None, side: str) -> dict[str, Any] | None:
     return best | ({"symbol": row.symbol} if "quote" in row.extra else {})
 
 
-def _table(answer: Bbo, environment: str) -> Table:
-    several = any(row.symbol != answer.symbol for row in answer.rows)
+def _table(answer: Bbo, environment: str, *, named: bool) -> Table:
+    several = named or any(row.symbol != answer.symbol for row in answer.rows)
     sized = answer.wanted.amount is not None
-    headers = ["venue", "bid", "size", "ask", "size", "fee bps", "age ms", "took ms", "status", "reason"]
-    rows = [_cells(row, answer, sized) for row in answer.rows]
+    headers = ["venue", "bid", "bid size", "ask", "ask size", "fee bps", "age ms", "took ms", "status", "reason"]
+    rows = [_cells(row, sized) for row in answer.rows]
     align = "lrrrrrrrll"
     if several:
         headers.insert(1, "symbol")
@@ -76,18 +76,16 @@ def _table(answer: Bbo, environment: str) -> Table:
     return Table(headers, rows, heading(_what(answer), environment), align)
 
 
-def _cells(row: VenueRow, answer: Bbo, sized: bool) -> list[Any]:
-    bid = f"{price_text(row.bid)} *" if row is answer.best_bid else price_text(row.bid)
-    ask = f"{price_text(row.ask)} *" if row is answer.best_ask else price_text(row.ask)
+def _cells(row: VenueRow, sized: bool) -> list[Any]:
     reason = row.reason
     if unit := row.extra.get("unit"):
         reason = f"{unit}; {reason}" if reason else str(unit)
     digits = 8 if not sized else 6
     return [
         row.venue,
-        bid,
+        price_text(row.bid, row.tick_size),
         size_text(row.bid_size, digits),
-        ask,
+        price_text(row.ask, row.tick_size),
         size_text(row.ask_size, digits),
         bps_text(row.taker_fee_bps),
         row.age_ms,
@@ -122,7 +120,7 @@ def _summary(answer: Bbo, named: bool) -> list[str]:
     if answer.mid is not None:
         crossing = _crossing(answer.cross) if answer.crossed and answer.cross else "no two venues cross"
         lines.append(
-            f"{before}Mid {plain(answer.mid)}, spread {plain(answer.spread_bps or Decimal(0))} bps; {crossing}."
+            f"{before}{'mid' if before else 'Mid'} {plain(answer.mid)}, spread {plain(answer.spread_bps or Decimal(0))} bps; {crossing}."
         )
     lines += [f"{before}Basis: {rate.sentence()}." for rate in answer.rates]
     if not any(row.status == OK for row in answer.rows):
@@ -134,8 +132,9 @@ def _summary(answer: Bbo, named: bool) -> list[str]:
 
 def _place(row: VenueRow, side: str) -> str:
     price, size = (row.bid, row.bid_size) if side == "bid" else (row.ask, row.ask_size)
+    book = f" {row.symbol}" if "quote" in row.extra else ""
     amount = "" if size is None else f" ({size_text(size)})"
-    return f"{price_text(price)} at {row.venue}{amount}"
+    return f"{price_text(price, row.tick_size)} at {row.venue}{book}{amount}"
 
 
 def _crossing(cross: Cross) -> str:

@@ -52,20 +52,21 @@ def _table(view: BookView, environment: str, answer: BookAnswer) -> Table:
     pairs = list(zip_longest(view.bids, view.asks))
     if view.venue is None:
         headers: tuple[str, ...] = ("bid venues", "bid size", "bid", "ask", "ask size", "ask venues")
-        rows = [[_who(bid), *_middle(bid, ask), _who(ask)] for bid, ask in pairs]
+        tick = min((row.tick_size for row in answer.rows if row.tick_size), default=None)
+        rows = [[_who(bid), *_middle(bid, ask, tick), _who(ask)] for bid, ask in pairs]
         title = heading(f"{view.symbol}, all venues in one book, {answer.depth} levels", environment)
         return Table(headers, rows, title, "rrrlll")
-    rows = [_middle(bid, ask) for bid, ask in pairs]
+    rows = [_middle(bid, ask, view.row.tick_size if view.row else None) for bid, ask in pairs]
     age = f", {view.row.age_ms} ms old" if view.row and view.row.age_ms is not None else ""
     title = heading(f"{view.symbol} at {view.venue}{age}", environment)
     return Table(("bid size", "bid", "ask", "ask size"), rows, title, "rrll")
 
 
-def _middle(bid: MergedLevel | None, ask: MergedLevel | None) -> list[Any]:
+def _middle(bid: MergedLevel | None, ask: MergedLevel | None, tick_size: Decimal | None) -> list[Any]:
     return [
         size_text(bid.size) if bid else None,
-        price_text(bid.price) if bid else None,
-        price_text(ask.price) if ask else None,
+        price_text(bid.price, tick_size) if bid else None,
+        price_text(ask.price, tick_size) if ask else None,
         size_text(ask.size) if ask else None,
     ]
 

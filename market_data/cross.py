@@ -11,7 +11,9 @@ class Cross(NamedTuple):
     """Buy at one venue, sell at the other. Money is in quote; `net_…` is None where a fee is unknown."""
 
     buy_venue: str
+    buy_symbol: str
     sell_venue: str
+    sell_symbol: str
     buy_price: Decimal
     sell_price: Decimal
     gross_per_unit: Decimal
@@ -57,4 +59,4 @@ def _pair(buy: VenueRow, sell: VenueRow) -> Cross:
         net = high * (1 - sell.taker_fee) - low * (1 + buy.taker_fee)
     size = None if buy.ask_size is None or sell.bid_size is None else min(buy.ask_size, sell.bid_size)
     earned = None if net is None or size is None else net * size
-    return Cross(buy.venue, sell.venue, low, high, gross, net, size, earned)
+    return Cross(buy.venue, buy.symbol, sell.venue, sell.symbol, low, high, gross, net, size, earned)

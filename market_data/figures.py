@@ -4,11 +4,17 @@ import time
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from domain.time import rfc3339
+from market_data.quotes import decimals_of
 
 
-def price_text(number: Decimal | None) -> str | None:
-    """Write a price or size with the decimals it came with, never with an exponent."""
-    return None if number is None else format(number, "f")
+def price_text(number: Decimal | None, tick_size: Decimal | None = None) -> str | None:
+    """Write a price with the decimals it came with, never with an exponent.
+
+    Zeros that a venue appends beyond its own tick size (93905.70000000 where the tick is 0.01) are left out.
+    """
+    if number is None:
+        return None
+    return format(number, "f") if tick_size is None else f"{number:.{decimals_of(number, tick_size)}f}"
 
 
 def size_text(number: Decimal | None, digits: int = 8) -> str | None:

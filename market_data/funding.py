@@ -112,8 +112,10 @@ def funding_rates(
     rows = [_row(instrument, answers, now_ms) for instrument in instruments]
     history = {key: answers[f"{key} history"].value or () for key in jobs if f"{key} history" in answers}
     absent = [
-        FundingRow(row.venue, row.symbol, row.status, (row.reason or "").replace("--numeraire", "--any-quote"))
-        for row in absent_rows(venues, target, {row.venue for row in rows}, numeraire=any_quote)
+        FundingRow(row.venue, row.symbol, row.status, row.reason)
+        for row in absent_rows(
+            venues, target, {row.venue for row in rows}, option=None if any_quote else "--any-quote"
+        )
     ]
     asked = rows + [row for row in absent if explicit or row.status not in (NOT_LISTED, RETIRED)]
     code = verdict([row.status for row in asked])
@@ -157,6 +159,11 @@ def fill(row: FundingRow, now: Funding, points: Sequence[FundingPoint]) -> None:
     if past:
         mean = sum(past, Decimal(0)) / len(past)
         row.history_mean_apr = yearly(mean, COMMON_H, continuous=now.continuous)[0]
+
+
+def interval_of(row: FundingRow) -> Interval:
+    """Return the interval that a row's rates were annualised with."""
+    return Interval(row.measured_interval_h, row.interval_h)
 
 
 def comparable_history(points: Sequence[FundingPoint], interval: Interval) -> list[Decimal]:

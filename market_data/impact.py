@@ -14,7 +14,7 @@ from domain.quotes import NOT_LISTED, OK, RETIRED, UNAVAILABLE
 from market_data.absent import absent_rows, check_any_open
 from market_data.ask import ask_all, verdict
 from market_data.listing import Target, locate, unknown
-from market_data.quotes import BPS, VenueRow, best_ask, best_bid, mid_of
+from market_data.quotes import BPS, VenueRow, best_ask, best_bid, mid_of, rounded_like
 from market_data.rows import judged_row, sized_job
 from market_data.sweep import Impact, best_split, impact_of
 from market_data.walking import BASE, QUOTE, Filled, walk
@@ -125,10 +125,14 @@ def price_impact(
     return found
 
 
-def cost_of(filled: Filled, fee: Decimal | None, mid: Decimal | None, *, buying: bool) -> Cost:
+def cost_of(
+    filled: Filled, fee: Decimal | None, mid: Decimal | None, *, buying: bool, tick_size: Decimal | None = None
+) -> Cost:
     """Work out slippage, fee and total of what was filled."""
     sign = 1 if buying else -1
-    average = _rounded(filled.price, filled.worst)
+    average = None
+    if filled.price is not None:
+        average = rounded_like(filled.price, filled.worst, tick_size, PLACES)
     slippage = None if mid is None or filled.price is None else _bps(sign * (filled.price - mid) / mid)
     paid = None if fee is None else filled.quote * fee
     total = None if paid is None else filled.quote + sign * paid
@@ -167,7 +171,8 @@ def _worked_out(target: Target, order: Order, rows: Sequence[VenueRow], books: M
             row.status, row.reason = UNAVAILABLE, f"sent a level that cannot be used: {error}"
             continue
         filled = walk(levels, order.size, order.unit)
-        costs[row.venue] = cost_of(filled, row.taker_fee, mid_of(row.bid, row.ask) or mid, buying=order.buying)
+        own_mid = mid_of(row.bid, row.ask) or mid
+        costs[row.venue] = cost_of(filled, row.taker_fee, own_mid, buying=order.buying, tick_size=row.tick_size)
         if row.taker_fee is None:
             left_out[row.venue] = f"its taker fee is unknown (set venues.{row.venue}.taker_fee_bps)"
             continue
@@ -182,7 +187,9 @@ def _split(
     if not sides:
         return None, {}
     split = best_split(sides, fees, order.size, order.unit, buying=order.buying)
-    costs = {name: cost_of(part, fees[name], mid, buying=order.buying) for name, part in split.parts.items()}
+    costs = {
+        name: cost_of(split.parts[name], fees[name], mid, buying=order.buying) for name in sides if name in split.parts
+    }
     base = sum((part.base for part in split.parts.values()), Decimal(0))
     quote = sum((part.quote for part in split.parts.values()), Decimal(0))
     paid = sum((part.quote * fees[name] for name, part in split.parts.items()), Decimal(0))
@@ -225,10 +232,3 @@ def _bps(fraction: Decimal) -> Decimal:
 def _money(number: Decimal) -> Decimal:
     exponent = number.as_tuple().exponent
     return number.quantize(Decimal("1e-10")) if isinstance(exponent, int) and exponent < -10 else number
-
-
-def _rounded(price: Decimal | None, model: Decimal | None) -> Decimal | None:
-    if price is None or model is None:
-        return price
-    exponent = model.as_tuple().exponent
-    return price.quantize(Decimal(1).scaleb((exponent if isinstance(exponent, int) else 0) - PLACES))

@@ -6,7 +6,7 @@ from typing import Any
 from domain.money import plain
 from market_data.figures import bps_text, heading, places_text, price_text, size_text
 from market_data.impact import Cost, ImpactAnswer, curve_slippage_bps
-from market_data.quotes import VenueRow, mid_of
+from market_data.quotes import VenueRow, mid_of, rounded_like
 from market_data.sweep import Impact
 from market_data.walking import BASE
 from utils.rendering import Report, Table
@@ -49,7 +49,7 @@ def _venue_record(row: VenueRow, cost: Cost | None) -> dict[str, Any]:
 
 
 def _point(answer: ImpactAnswer, venue: str, impact: Impact) -> dict[str, Any]:
-    mid = _mid(answer, venue)
+    mid = mid_at(answer, venue)
     slippage = curve_slippage_bps(impact, mid, buying=answer.order.buying) if mid else None
     return {
         "size": _number(impact.size),
@@ -62,14 +62,16 @@ def _point(answer: ImpactAnswer, venue: str, impact: Impact) -> dict[str, Any]:
 
 
 def _table(answer: ImpactAnswer, environment: str) -> Table:
-    headers = ("venue", "average", "worst", "levels", "slip bps", "fee", "total", "all bps", "filled", "unfilled",
+    headers = ("venue", "average", "worst", "levels", "slip bps", "fee", "total", "cost bps", "filled", "unfilled",
                "status", "reason")  # fmt: skip
-    rows = [
-        [row.venue, *_cells(answer, answer.costs.get(row.venue)), row.status, row.reason or ""] for row in answer.rows
-    ]
-    rows += [[f"  {name} part", *_cells(answer, cost), "", ""] for name, cost in answer.parts.items()]
+    rows, ticks = [], {row.venue: row.tick_size for row in answer.rows if row.tick_size}
+    for row in answer.rows:
+        cells = _cells(answer, answer.costs.get(row.venue), row.tick_size)
+        rows.append([row.venue, *cells, row.status, row.reason or ""])
+    rows += [[f"{name} part", *_cells(answer, cost, ticks.get(name)), "", ""] for name, cost in answer.parts.items()]
     if answer.split:
-        rows.append([SPLIT, *_cells(answer, answer.split), "", f"over {len(answer.parts)} venues"])
+        cells = _cells(answer, answer.split, min(ticks.values(), default=None))
+        rows.append([SPLIT, *cells, "", f"over {len(answer.parts)} venues"])
     order = answer.order
     base, _, tail = answer.symbol.partition("/")
     unit = base if order.unit == BASE else tail.partition(":")[0]
@@ -77,14 +79,18 @@ def _table(answer: ImpactAnswer, environment: str) -> Table:
     return Table(headers, rows, title, "lrrrrrrrrrll")
 
 
-def _cells(answer: ImpactAnswer, cost: Cost | None) -> list[Any]:
+def _cells(answer: ImpactAnswer, cost: Cost | None, tick_size: Decimal | None) -> list[Any]:
     if cost is None:
         return [None] * 9
     in_base = answer.order.unit == BASE
     filled = cost.filled_base if in_base else cost.filled_quote
+    average, worst = cost.average_price, cost.worst_price
+    if average is not None and worst is not None:
+        # The table is for reading; the JSON has more digits.
+        average = rounded_like(average, worst, tick_size, 2)
     return [
-        price_text(_short(cost.average_price)),
-        price_text(cost.worst_price),
+        price_text(average, tick_size),
+        price_text(worst, tick_size),
         cost.levels,
         bps_text(cost.slippage_bps),
         places_text(cost.fee, 2),
@@ -101,7 +107,7 @@ def _curve_table(answer: ImpactAnswer) -> Table:
     for place, first in enumerate(answer.curve[names[0]] if names else ()):
         cells: list[Any] = [size_text(Decimal(repr(first.size)))]
         for name in names:
-            impact, mid = answer.curve[name][place], _mid(answer, name)
+            impact, mid = answer.curve[name][place], mid_at(answer, name)
             slippage = curve_slippage_bps(impact, mid, buying=answer.order.buying) if mid else None
             short = f" (lacks {impact.unfilled / impact.size:.0%})" if impact.unfilled else ""
             cells.append(None if slippage is None else f"{places_text(slippage, 2)}{short}")
@@ -112,40 +118,33 @@ def _curve_table(answer: ImpactAnswer) -> Table:
 def _summary(answer: ImpactAnswer) -> list[str]:
     lines = []
     order = answer.order
-    unit = "base" if order.unit == BASE else "quote"
+    unit, places = ("base", 8) if order.unit == BASE else ("quote", 2)
     known = {name: cost for name, cost in answer.costs.items() if cost.cost_bps is not None and not cost.unfilled}
     if known:
         name, cost = min(known.items(), key=lambda item: item[1].cost_bps or Decimal(0))
         lines.append(f"One venue: {name} is cheapest, {bps_text(cost.cost_bps)} bps from its mid with the fee.")
     if answer.split:
         amounts = ", ".join(
-            f"{name} {size_text(part.filled_base if order.unit == BASE else part.filled_quote, 6)}"
+            f"{name} {size_text(part.filled_base if order.unit == BASE else part.filled_quote, places)}"
             for name, part in answer.parts.items()
         )
         lines.append(f"Best split: {amounts} ({unit}); {bps_text(answer.split.cost_bps)} bps from the common mid.")
         if answer.split.unfilled:
             lines.append(
-                f"NOT FILLED: {size_text(answer.split.unfilled)} ({unit}) is more than all books together hold."
+                f"NOT FILLED: {size_text(answer.split.unfilled, places)} ({unit}) is more than all books together hold."
             )
     for name, cost in answer.costs.items():
         if cost.unfilled:
-            lines.append(f"{name}: {size_text(cost.unfilled)} ({unit}) stays unfilled, its book is too thin.")
+            lines.append(f"{name}: {size_text(cost.unfilled, places)} ({unit}) stays unfilled, its book is too thin.")
     lines += [f"{name} is left out of the split: {reason}." for name, reason in answer.left_out.items()]
     return lines
 
 
-def _mid(answer: ImpactAnswer, venue: str) -> float | None:
+def mid_at(answer: ImpactAnswer, venue: str) -> float | None:
+    """Return the mid that a venue's slippage is measured against: its own, else the common one."""
     row = next(row for row in answer.rows if row.venue == venue)
     mid = mid_of(row.bid, row.ask) or answer.mid
     return None if mid is None else float(mid)
-
-
-def _short(price: Decimal | None) -> Decimal | None:
-    """Drop four of the extra digits that an average has: the table is for reading, the JSON has them all."""
-    if price is None:
-        return None
-    exponent = price.as_tuple().exponent
-    return price.quantize(Decimal(1).scaleb(min(exponent + 4, -2))) if isinstance(exponent, int) else price
 
 
 def _number(value: float | None) -> Decimal | None:

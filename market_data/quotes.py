@@ -37,6 +37,7 @@ class VenueRow:
     source: str | None = None
     bid_wins: bool = False
     ask_wins: bool = False
+    tick_size: Decimal | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
     def record(self) -> dict[str, Any]:
@@ -114,6 +115,22 @@ def best_ask(rows: Sequence[VenueRow]) -> VenueRow | None:
     """Return the row with the lowest ask that may win; the larger size decides between equal prices."""
     able = [row for row in rows if row.ask_wins and row.ask is not None]
     return min(able, key=lambda row: (row.ask, -(row.ask_size or 0)), default=None)
+
+
+def decimals_of(price: Decimal, tick_size: Decimal | None) -> int:
+    """Return how many decimals a venue's price really has: those of its tick, or more where the price shows more.
+
+    Zeros that a venue appends beyond its tick size (93905.70000000 where the tick is 0.01) do not count.
+    """
+    shown = price.normalize().as_tuple().exponent
+    tick = tick_size.normalize().as_tuple().exponent if tick_size else 0
+    return max(0, -shown if isinstance(shown, int) else 0, -tick if isinstance(tick, int) else 0)
+
+
+def rounded_like(price: Decimal, model: Decimal | None, tick_size: Decimal | None, more: int) -> Decimal:
+    """Round a worked-out price to `more` decimals than the venue's own prices have (8 where there is no model)."""
+    places = 8 if model is None else decimals_of(model, tick_size) + more
+    return price.quantize(Decimal(1).scaleb(-places))
 
 
 def mid_of(bid: Decimal | None, ask: Decimal | None) -> Decimal | None:

@@ -76,6 +76,8 @@ def judged_row(
     if listed.rescaled:
         row.extra["multiplier"] = instrument.multiplier
         row.extra["unit"] = f"from {instrument.symbol}, shown per {target.symbol.partition('/')[0]}"
+    elif instrument.tick_size:
+        row.tick_size = instrument.tick_size
     row.latency_ms = round(answer.elapsed_ms, 1)
     if answer.value is None:
         row.status = status_of(answer.error) if answer.error else UNAVAILABLE

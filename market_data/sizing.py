@@ -7,7 +7,7 @@ from domain.money import BadNumber, plain
 from domain.quotes import OK, UNAVAILABLE
 from market_data.basis import Rate
 from market_data.cross import Cross
-from market_data.quotes import VenueRow
+from market_data.quotes import VenueRow, rounded_like
 from market_data.walking import BASE, Filled, walk
 
 EXTRA_PLACES = 4
@@ -24,8 +24,8 @@ def in_numeraire(row: VenueRow, rate: Rate | None, currency: str, numeraire: str
             row.reason = f"in {currency}: no basis to {numeraire} was found, so it is not compared"
         return
     if currency != numeraire:
-        row.bid = None if row.bid is None else _like(row.bid * rate.rate, row.bid)
-        row.ask = None if row.ask is None else _like(row.ask * rate.rate, row.ask)
+        row.bid = None if row.bid is None else rounded_like(row.bid * rate.rate, row.bid, row.tick_size, 2)
+        row.ask = None if row.ask is None else rounded_like(row.ask * rate.rate, row.ask, row.tick_size, 2)
 
 
 def price_for_size(row: VenueRow, book: Book, amount: Decimal, unit: str, rate: Decimal) -> None:
@@ -45,14 +45,14 @@ def price_for_size(row: VenueRow, book: Book, amount: Decimal, unit: str, rate: 
     row.extra |= {
         "top_bid": row.bid,
         "top_ask": row.ask,
-        "bid_before_fee": _average(sold, row.bid, rate),
-        "ask_before_fee": _average(bought, row.ask, rate),
+        "bid_before_fee": _average(sold, row, rate),
+        "ask_before_fee": _average(bought, row, rate),
         "bid_levels": sold.levels,
         "ask_levels": bought.levels,
     }
     row.bid_size, row.ask_size = sold.base, bought.base
-    row.bid = _after_fee(sold, fee, -1, row.bid, rate)
-    row.ask = _after_fee(bought, fee, 1, row.ask, rate)
+    row.bid = _after_fee(sold, fee, -1, row, rate)
+    row.ask = _after_fee(bought, fee, 1, row, rate)
     row.bid_wins, row.ask_wins = row.bid_wins and row.bid is not None, row.ask_wins and row.ask is not None
     if row.status == OK:
         row.reason = _shortage(sold, bought, unit, rate) or row.reason
@@ -67,24 +67,19 @@ def cross_of_sized(bid: VenueRow | None, ask: VenueRow | None) -> Cross | None:
     high, low = bid.extra["bid_before_fee"], ask.extra["ask_before_fee"]
     size = min(bid.bid_size or Decimal(0), ask.ask_size or Decimal(0))
     net = bid.bid - ask.ask
-    return Cross(ask.venue, bid.venue, low, high, high - low, net, size, net * size)
+    return Cross(ask.venue, ask.symbol, bid.venue, bid.symbol, low, high, high - low, net, size, net * size)
 
 
-def _after_fee(filled: Filled, fee: Decimal | None, sign: int, top: Decimal | None, rate: Decimal) -> Decimal | None:
+def _after_fee(filled: Filled, fee: Decimal | None, sign: int, row: VenueRow, rate: Decimal) -> Decimal | None:
     if filled.missing > 0 or filled.price is None or fee is None:
         return None
-    return _like(filled.price * rate * (1 + sign * fee), top)
+    return rounded_like(filled.price * rate * (1 + sign * fee), filled.worst, row.tick_size, EXTRA_PLACES)
 
 
-def _average(filled: Filled, top: Decimal | None, rate: Decimal) -> Decimal | None:
-    return None if filled.price is None else _like(filled.price * rate, top)
-
-
-def _like(price: Decimal, model: Decimal | None) -> Decimal:
-    """Round to a few digits more than the venue's own price has."""
-    exponent = model.as_tuple().exponent if model is not None else -8
-    places = (exponent if isinstance(exponent, int) else 0) - EXTRA_PLACES
-    return price.quantize(Decimal(1).scaleb(min(places, -2)))
+def _average(filled: Filled, row: VenueRow, rate: Decimal) -> Decimal | None:
+    if filled.price is None:
+        return None
+    return rounded_like(filled.price * rate, filled.worst, row.tick_size, EXTRA_PLACES)
 
 
 def _shortage(sold: Filled, bought: Filled, unit: str, rate: Decimal) -> str | None:
@@ -97,4 +92,4 @@ def _shortage(sold: Filled, bought: Filled, unit: str, rate: Decimal) -> str | N
 
 
 def _rounded(number: Decimal) -> Decimal:
-    return number if -8 <= number.as_tuple().exponent <= 0 else number.quantize(Decimal("1e-8"))  # type: ignore[operator]
+    return number.quantize(Decimal("1e-8"))

@@ -1,6 +1,5 @@
 """The contract between the server and a simulated venue: requests in, replies out, no sockets."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from simulator.market.model import Listing, Market
+from simulator.rows import encode
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class SimReply:
 
 
 def json_reply(payload: object, status: int = 200, headers: Mapping[str, str] | None = None) -> SimReply:
-    """Answer with compact JSON."""
-    return SimReply(json.dumps(payload, separators=(",", ":")).encode(), status, headers or {})
+    """Answer with compact JSON; long lists of price levels may be `Rows`."""
+    return SimReply(encode(payload), status, headers or {})
 
 
 async def _stay_open(code: int, reason: str) -> None:

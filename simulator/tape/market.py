@@ -4,6 +4,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
@@ -100,21 +101,20 @@ class TapeMarket:
         return self._moment(listing, now_ms)[0].at_ms
 
     def trades(self, listing: Listing, limit: int, now_ms: int) -> Sequence[Trade]:
-        """Return the recorded trades up to the tape's time, newest first, of a loop those of the running lap."""
+        """Return the recorded trades up to the tape's time, newest first, of a loop those of the last two laps."""
         reel, timeline = self._of(listing)
         place = self._place(reel, now_ms)
-        known = timeline.trades_until(max(place.at_ms, timeline.times_ms[0]))
-        span = known[-1].trade_id - known[0].trade_id + 1 if known and place.lap else 0
-        return [
-            Trade(
-                trade.trade_id + place.lap * span,
-                min(trade.time_ms + place.shift_ms, now_ms),
-                trade.price,
-                trade.size,
-                trade.side,
-            )
-            for trade in known[: -limit - 1 : -1]
-        ]
+        numbers = [traded.trade.trade_id for traded in timeline.trades]
+        span = max(numbers) - min(numbers) + 1 if numbers else 0
+        found: list[Trade] = []
+        for lap in range(place.lap, max(-1, place.lap - 2), -1):
+            until_ms = max(place.at_ms, timeline.times_ms[0]) if lap == place.lap else reel.end_ms
+            shift_ms = place.shift_ms - (place.lap - lap) * (reel.end_ms - reel.start_ms + 1)
+            found += [
+                replace(trade, trade_id=trade.trade_id + lap * span, time_ms=min(trade.time_ms + shift_ms, now_ms))
+                for trade in timeline.trades_until(until_ms)[::-1]
+            ]
+        return found[:limit]
 
     def candles(self, listing: Listing, interval_ms: int, start_ms: int, end_ms: int) -> Sequence[Candle]:
         """Return candles of the recorded trades; none of intervals without any."""

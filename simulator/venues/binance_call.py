@@ -109,13 +109,17 @@ class Call:
             raise Refusal(-1151, "Symbol is present multiple times in the list.")
         return symbols
 
+    def places(self, increment: str) -> int:
+        """Tell how many decimals are printed of what comes in multiples of `increment`."""
+        return 8 if self.section == "spot" else decimals(increment)
+
     def price(self, listing: Listing, number: str) -> str:
         """Write a price with the decimals the section prints."""
-        return padded(number, 8 if self.section == "spot" else decimals(listing.tick_size))
+        return padded(number, self.places(listing.tick_size))
 
     def size(self, listing: Listing, number: str) -> str:
         """Write a size with the decimals the section prints."""
-        return padded(number, 8 if self.section == "spot" else decimals(listing.lot_size))
+        return padded(number, self.places(listing.lot_size))
 
     def each(self, row: Callable[["Call", Listing], object], listings: Iterable[Listing]) -> list[object]:
         """Make a row of every listing; one without the figures (on a tape) is left out."""

@@ -46,8 +46,9 @@ def exchange_info(call: Call) -> object:
 
 
 def _levels(call: Call, listing: Listing, book: BookView) -> dict[str, list[list[str]]]:
+    pad, ticks, lots = shapes.padded, call.places(listing.tick_size), call.places(listing.lot_size)
     return {
-        side: [[call.price(listing, price), call.size(listing, size)] for price, size in levels]
+        side: [[pad(price, ticks), pad(size, lots)] for price, size in levels]
         for side, levels in (("bids", book.bids), ("asks", book.asks))
     }
 

@@ -15,6 +15,8 @@ WEIGHT_LIMITS = {"spot": 6000, "linear": 2400, "inverse": 2400, "option": 400, "
 
 Row = dict[str, object]
 
+_ZEROS = "0" * 32
+
 _SPOT_ORDERS = ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"]
 _CONTRACT_ORDERS = ["LIMIT", "MARKET", "STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET",
                     "TRAILING_STOP_MARKET"]  # fmt: skip
@@ -31,8 +33,10 @@ def decimals(increment: str) -> int:
 
 def padded(number: str, places: int) -> str:
     """Write `number` with at least `places` decimals, as Binance does; nothing is cut off."""
-    whole, _, fraction = number.partition(".")
-    return f"{whole}.{fraction:0<{places}}" if places else number
+    point = number.find(".")
+    if point < 0:
+        return f"{number}.{_ZEROS[:places]}" if places else number
+    return number + _ZEROS[len(number) - point - 1 : places]
 
 
 def product(*factors: str | int) -> str:

@@ -252,12 +252,12 @@ class Deribit(SimVenue):
     def _get_funding_rate_value(self, call: Call) -> object:
         listing = self._perpetual(call.params)
         start_ms, end_ms = self._window(call.params)
-        return round(sum(float(rate) for _, rate in self.market.funding_history(listing, start_ms, end_ms)), 12)
+        return round(sum(float(rate) for _, rate in self.market.funding_history(listing, start_ms + 1, end_ms)), 12)
 
     def _get_funding_rate_history(self, call: Call) -> object:
         listing = self._perpetual(call.params)
         start_ms, end_ms = self._window(call.params)
-        start_ms = max(start_ms, min(end_ms, call.now_ms) - (_MOST_FUNDING_ROWS - 1) * HOUR_MS)
+        start_ms = max(start_ms, min(end_ms, call.now_ms) - _MOST_FUNDING_ROWS * HOUR_MS + 1)
         settled = self.market.funding_history(listing, start_ms - 8 * HOUR_MS, end_ms)
         rates = [float(rate) for _, rate in settled]
         return [

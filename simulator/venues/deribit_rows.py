@@ -101,7 +101,7 @@ def _change(stats: Stats) -> float | None:
 def funding_figures(market: Market, listing: Listing, now_ms: int) -> Row:
     """Give `current_funding` and `funding_8h`: the running hour's rate for 8 hours, and what the last 8 hours paid."""
     running = market.funding(listing, now_ms)
-    settled = market.funding_history(listing, now_ms - 8 * HOUR_MS, now_ms)[-8:]
+    settled = market.funding_history(listing, now_ms - 8 * HOUR_MS + 1, now_ms)
     return {
         "current_funding": round(number(running.rate) * 8 / running.interval_h, 8),
         "funding_8h": round(sum(number(rate) for _, rate in settled), 8),

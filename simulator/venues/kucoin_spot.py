@@ -21,6 +21,7 @@ from simulator.venues.kucoin_wire import (
 
 FULL_BOOK = 5_000
 CANDLES_A_PAGE = 1_500
+DAY = ("changeRate", "changePrice", "high", "low", "vol", "volValue", "last", "averagePrice")
 CHAINS = {"BTC": ("BTC", "btc"), "SOL": ("SOL", "sol"), "XRP": ("XRP", "xrp"), "USDT": ("TRC20", "trx")}
 """Chain name and id by currency; everything else is said to live on ERC20."""
 
@@ -124,12 +125,12 @@ def level1(venue: SimVenue, request: SimRequest, params: Params) -> Row | None:
     if listing is None:
         return None
     view = venue.market.book(listing, 1, request.now_ms)
-    day = venue.market.stats(listing, request.now_ms)
+    last = next(iter(venue.market.trades(listing, 1, request.now_ms)), None)
     return {
         "time": view.time_ms,
         "sequence": str(view.sequence),
-        "price": day.last,
-        "size": day.last_size,
+        "price": last.price if last else None,
+        "size": last.size if last else None,
         **_best(view, "bestBid", "bestAsk"),
     }
 
@@ -167,9 +168,9 @@ def all_tickers(venue: SimVenue, request: SimRequest, _params: Params) -> Row:
     for listing in of_product(venue, "spot"):
         try:
             view = venue.market.book(listing, 1, request.now_ms)
-            day = _day(venue, listing, request.now_ms)
         except NotRecorded:
-            continue
+            view = BookView((), (), 0, request.now_ms)
+        day = _day(venue, listing, request.now_ms)
         rows.append({"symbol": listing.native_id, "symbolName": listing.native_id, **_best(view, "buy", "sell"), **day})
     return {"time": request.now_ms, "ticker": rows}
 
@@ -189,7 +190,16 @@ def stats(venue: SimVenue, request: SimRequest, params: Params) -> Row:
 
 
 def _day(venue: SimVenue, listing: Listing, now_ms: int) -> Row:
-    day = venue.market.stats(listing, now_ms)
+    fees: Row = {
+        "takerFeeRate": listing.taker_fee,
+        "makerFeeRate": listing.maker_fee,
+        "takerCoefficient": "1",
+        "makerCoefficient": "1",
+    }
+    try:
+        day = venue.market.stats(listing, now_ms)
+    except NotRecorded:
+        return dict.fromkeys(DAY) | fees
     last, opened, volume = Decimal(day.last), Decimal(day.open), Decimal(day.volume)
     average = Decimal(day.turnover) / volume if volume else last
     return {
@@ -201,10 +211,7 @@ def _day(venue: SimVenue, listing: Listing, now_ms: int) -> Row:
         "volValue": day.turnover,
         "last": day.last,
         "averagePrice": plain(average.quantize(Decimal(listing.tick_size) / 1000)),
-        "takerFeeRate": listing.taker_fee,
-        "makerFeeRate": listing.maker_fee,
-        "takerCoefficient": "1",
-        "makerCoefficient": "1",
+        **fees,
     }
 
 

@@ -75,10 +75,12 @@ def of_product(venue: SimVenue, product: str) -> list[Listing]:
     return [listing for (section, _), listing in venue.by_id.items() if section == product]
 
 
-def number(text: str | Decimal) -> int | float:
+def number(amount: str | Decimal) -> int | float:
     """Turn an amount into the JSON number futures endpoints send: whole where it is whole."""
-    value = Decimal(text)
-    return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(amount, str) and "." not in amount:
+        return int(amount)
+    value = float(amount)
+    return int(value) if value.is_integer() else value
 
 
 def plain(value: Decimal) -> str:

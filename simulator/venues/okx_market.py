@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from simulator.market.model import Listing, NotRecorded, Trade
+from simulator.market.model import Listing, NotRecorded, Stats, Trade
 from simulator.venue import SimRequest, SimVenue
 from simulator.venues.okx_wire import (
     OkxError,
@@ -22,6 +22,7 @@ DEEPEST_BOOK = 400
 DEEPEST_FULL_BOOK = 5_000
 FULL_BOOK_REFRESH_MS = 1_000
 TRADES_KEPT = 1_000
+_COUNTS = [str(1 + count % 12) for count in range(16)]
 
 
 def books(venue: SimVenue, request: SimRequest, query: Query) -> list[Row]:
@@ -62,7 +63,7 @@ def _depth(query: Query, most: int) -> int:
 
 def _orders(size: str) -> str:
     """Make up how many orders rest on a level, from its size, so that it stays the same."""
-    return str(1 + sum(map(int, size.replace(".", ""))) % 12)
+    return _COUNTS[ord(size[0]) + ord(size[-1]) & 15]
 
 
 def ticker(venue: SimVenue, request: SimRequest, query: Query) -> list[Row]:
@@ -81,9 +82,17 @@ def tickers(venue: SimVenue, request: SimRequest, query: Query) -> list[Row]:
     return rows
 
 
+def figures(venue: SimVenue, listing: Listing, now_ms: int) -> Stats:
+    """Return the day's figures, empty ones where none were recorded."""
+    try:
+        return venue.market.stats(listing, now_ms)
+    except NotRecorded:
+        return Stats("", "", "", "", "", "", "", "")
+
+
 def _ticker(venue: SimVenue, listing: Listing, now_ms: int) -> Row:
     view = venue.market.book(listing, 1, now_ms)
-    day = venue.market.stats(listing, now_ms)
+    day = figures(venue, listing, now_ms)
     bid, bid_size = view.bids[0] if view.bids else ("", "")
     ask, ask_size = view.asks[0] if view.asks else ("", "")
     spot = listing.product == "SPOT"
@@ -99,7 +108,7 @@ def _ticker(venue: SimVenue, listing: Listing, now_ms: int) -> Row:
         "open24h": day.open,
         "high24h": day.high,
         "low24h": day.low,
-        "volCcy24h": day.turnover if spot else text(coins(listing, day.volume, day.last)),
+        "volCcy24h": day.turnover if spot or not day.last else text(coins(listing, day.volume, day.last)),
         "vol24h": day.volume,
         "ts": str(view.time_ms),
         "sodUtc0": day.open,

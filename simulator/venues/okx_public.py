@@ -6,6 +6,7 @@ from simulator.market.bars import DAY_MS, HOUR_MS
 from simulator.market.model import PERPETUAL, SPOT, Listing, NotRecorded
 from simulator.venue import SimRequest, SimVenue
 from simulator.venues.okx_candles import index_listing
+from simulator.venues.okx_market import figures
 from simulator.venues.okx_wire import (
     OkxError,
     Query,
@@ -52,8 +53,6 @@ def _funding(venue: SimVenue, listing: Listing, now_ms: int) -> Row:
     view = venue.market.funding(listing, now_ms)
     interval_ms = view.interval_h * HOUR_MS
     settled = venue.market.funding_history(listing, view.next_time_ms - interval_ms, view.next_time_ms - 1)
-    index = Decimal(venue.market.index_price(listing, now_ms))
-    mark = Decimal(venue.market.mark_price(listing, now_ms))
     return {
         "formulaType": "withRate",
         "fundingRate": view.rate,
@@ -67,12 +66,21 @@ def _funding(venue: SimVenue, listing: Listing, now_ms: int) -> Row:
         "minFundingRate": f"-{FUNDING_CAP}",
         "nextFundingRate": "",
         "nextFundingTime": str(view.next_time_ms + interval_ms),
-        "premium": format(((mark - index) / index).quantize(Decimal("1e-16")), "f"),
+        "premium": _premium(venue, listing, now_ms),
         "prevFundingTime": str(view.next_time_ms - interval_ms),
         "settFundingRate": settled[-1][1] if settled else "",
         "settState": "settled",
         "ts": str(now_ms),
     }
+
+
+def _premium(venue: SimVenue, listing: Listing, now_ms: int) -> str:
+    try:
+        index = Decimal(venue.market.index_price(listing, now_ms))
+        mark = Decimal(venue.market.mark_price(listing, now_ms))
+    except NotRecorded:
+        return ""
+    return format(((mark - index) / index).quantize(Decimal("1e-16")), "f")
 
 
 def funding_history(venue: SimVenue, request: SimRequest, query: Query) -> list[Row]:
@@ -135,8 +143,8 @@ def index_tickers(venue: SimVenue, request: SimRequest, query: Query) -> list[Ro
 
 def _index(venue: SimVenue, listing: Listing, now_ms: int) -> Row:
     price = venue.market.index_price(listing, now_ms)
-    day = venue.market.stats(listing, now_ms) if listing.kind in (SPOT, PERPETUAL) else None
-    opened, high, low = (day.open, day.high, day.low) if day else (price, price, price)
+    day = figures(venue, listing, now_ms)
+    opened, high, low = (day.open, day.high, day.low) if listing.kind in (SPOT, PERPETUAL) else (price, price, price)
     return {
         "instId": underlying(listing),
         "idxPx": price,
@@ -156,9 +164,8 @@ def open_interest(venue: SimVenue, request: SimRequest, query: Query) -> list[Ro
         raise OkxError("50015", "Either parameter uly or instFamily is required", 400)
     rows: list[Row] = []
     for listing in of_family(venue, kind, query):
-        try:
-            day = venue.market.stats(listing, request.now_ms)
-        except NotRecorded:
+        day = figures(venue, listing, request.now_ms)
+        if not day.open_interest:
             continue
         amount = coins(listing, day.open_interest, day.last)
         price = Decimal(venue.market.index_price(listing, request.now_ms))

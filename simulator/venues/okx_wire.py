@@ -9,6 +9,8 @@ from simulator.venue import SimVenue
 
 Row = dict[str, object]
 Query = Mapping[str, str]
+OPTION_INDICES = ("BTC-USD", "ETH-USD")
+"""Indices that exist at OKX whatever is listed: clients ask for their options without looking."""
 INST_TYPES = ("SPOT", "MARGIN", "SWAP", "FUTURES", "OPTION")
 
 
@@ -77,7 +79,7 @@ def of_family(venue: SimVenue, product: str, query: Query) -> list[Listing]:
     found = [i for (section, _), i in venue.by_id.items() if section == product]
     if family and product != "SPOT":
         found = [i for i in found if underlying(i) == family]
-        if not found:
+        if not found and family not in OPTION_INDICES and all(underlying(i) != family for i in venue.by_id.values()):
             raise OkxError("51014", "Index doesn't exist.", 400)
     if name := query.get("instId"):
         found = [i for i in found if i.native_id == name]

@@ -37,9 +37,9 @@ CONTRACT_TICKER_KEYS = (
     "deliveryFeeRate deliveryTime ask1Size bid1Price ask1Price bid1Size fundingIntervalHour fundingCap"
 )
 OPTION_TICKER_KEYS = (
-    "symbol bid1Price bid1Size bid1Iv ask1Price ask1Size ask1Iv lastPrice highPrice24h lowPrice24h markPrice indexPrice "
-    "markIv underlyingPrice openInterest turnover24h volume24h totalVolume totalTurnover delta gamma vega theta "
-    "predictedDeliveryPrice change24h"
+    "symbol bid1Price bid1Size bid1Iv ask1Price ask1Size ask1Iv lastPrice highPrice24h lowPrice24h markPrice "
+    "indexPrice markIv underlyingPrice openInterest turnover24h volume24h totalVolume totalTurnover delta gamma vega "
+    "theta predictedDeliveryPrice change24h"
 )
 
 
@@ -214,7 +214,7 @@ def test_all_tickers_of_a_category_come_in_one_call(client, adapter, market, par
     assert len(adapter.seen) == 2
     listed = {i.native_id: i for i in LISTINGS if i.product == product}
     assert {t["info"]["symbol"] for t in tickers.values()} == set(listed)
-    assert {s: client.market(s)["type"] == "spot" for s in tickers} == {s: product == "spot" for s in tickers}
+    assert {s: client.market(s)["type"] == "spot" for s in tickers} == dict.fromkeys(tickers, product == "spot")
     for touch in touches.values():
         book = market.book(listed[touch["info"]["symbol"]], 1, NOW_MS)
         assert (touch["bid"], touch["ask"]) == (float(book.bids[0][0]), float(book.asks[0][0]))
@@ -340,6 +340,9 @@ def test_an_options_greeks_fit_its_price(venue):
         assert float(row["theta"]) < 0 < float(row["vega"])
 
 
+UNSIGNED = "empty value: apiTimestamp[] apiKey[] apiSignature[]: openapi sign params error!"
+
+
 @pytest.mark.parametrize(
     ("target", "message"),
     [
@@ -354,9 +357,9 @@ def test_an_options_greeks_fit_its_price(venue):
         ("/v5/market/instruments-info?category=linear&symbol=NOSUCH", "params error: symbol invalid"),
         ("/v5/market/instruments-info?category=linear&cursor=nonsense", "params error: cursor invalid"),
         ("/v5/market/funding/history?category=spot&symbol=BTCUSDT", "params error: category invalid"),
-        ("/v5/order/realtime?category=linear", "empty value: apiTimestamp[] apiKey[] apiSignature[]: openapi sign params error!"),
+        ("/v5/order/realtime?category=linear", UNSIGNED),
     ],
-)  # fmt: skip
+)
 def test_what_it_cannot_answer_it_refuses_with_http_200(venue, target, message):
     body = ask(venue, target)
     assert (body["retCode"], body["retMsg"]) == (10001, message)

@@ -3,7 +3,9 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import ccxt
 import pytest
@@ -12,6 +14,7 @@ from simulator.market.expiries import quarter_ends
 from simulator.market.listings.kucoin import MONTH_CODES, listings
 from simulator.market.model import Listing
 from simulator.market.synthetic import SyntheticMarket
+from simulator.tape.market import load_tape
 from simulator.venue import SimRequest
 from simulator.venues.kucoin import ROUTES, Kucoin
 from simulator.venues.kucoin_wire import Pools
@@ -451,6 +454,39 @@ class TestTheRest:
                 status, body = ask(wire, url, **signed)
                 assert (path, status, body["code"]) == (path, 200, "200000")
                 assert body["data"]
+
+
+class TestOverTheWire:
+    def test_ccxt_reads_the_running_simulator_with_only_its_urls_changed(self, sim: Any) -> None:
+        exchange = ccxt.kucoin({"enableRateLimit": False})
+        for name, url in exchange.urls["api"].items():
+            host = urlsplit(url).hostname
+            exchange.urls["api"][name] = sim.state["hosts"].get(host, url)
+        spot = exchange.fetch_order_book("BTC/USDT", 100)
+        swap = exchange.fetch_order_book("BTC/USDT:USDT", params={"type": "swap"})
+        assert (len(spot["bids"]), len(swap["bids"])) == (100, 5_000)
+        assert spot["bids"][0][0] == pytest.approx(swap["bids"][0][0], rel=0.01)
+        exchange.session.close()
+
+
+class TestTape:
+    def test_recorded_books_are_served_with_recorded_ticks(self, recordings: Path) -> None:
+        tape = load_tape(recordings)
+        kucoin = Kucoin(tape, tape.now_ms)
+        adapter = Mounted(kucoin, tape.now_ms())
+        exchange = client(ccxt.kucoin, adapter)
+        exchange.load_markets()
+        taped = tape.listings("kucoin")
+        assert len(taped) >= 8
+        for i in taped:
+            m = exchange.markets_by_id[i.native_id][0]
+            assert m["precision"]["price"] == float(i.tick_size)
+            view = tape.book(i, 100, adapter.now_ms)
+            book = exchange.fetch_order_book(m["symbol"], 100)
+            assert levels(book["bids"]) == levels(view.bids)
+            assert levels(book["asks"]) == levels(view.asks)
+            assert book["nonce"] == view.sequence
+        assert exchange.market("BSV/USDT")["id"] == "BCHSV-USDT"
 
 
 @pytest.mark.filterwarnings("ignore:Accessing the 'model_fields' attribute")

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import ccxt
@@ -12,6 +13,7 @@ from simulator.market.expiries import month_ends, next_fridays, quarter_ends
 from simulator.market.listings.okx import future_dates, listings
 from simulator.market.model import Listing
 from simulator.market.synthetic import SyntheticMarket
+from simulator.tape.market import load_tape
 from simulator.venue import SimRequest
 from simulator.venues.okx import ROUTES, Okx
 from simulator.venues.okx_wire import Windows
@@ -459,6 +461,37 @@ class TestTheRest:
             status, body = ask(wire, f"{path}?{query}")
             assert (path, status, body["code"]) == (path, 200, "0")
             assert body["data"] or path.endswith("status")
+
+
+class TestOverTheWire:
+    def test_ccxt_reads_the_running_simulator_with_only_its_url_changed(self, sim: Any) -> None:
+        exchange = ccxt.okx({"enableRateLimit": False})
+        exchange.urls["api"]["rest"] = sim.state["hosts"]["www.okx.com"]
+        book = exchange.fetch_order_book("BTC/USDT:USDT", 400)
+        assert (len(book["bids"]), len(book["asks"])) == (400, 400)
+        assert abs(book["timestamp"] - exchange.milliseconds()) < 10_000
+        exchange.session.close()
+
+
+class TestTape:
+    def test_recorded_books_are_served_with_recorded_ticks(self, recordings: Path) -> None:
+        tape = load_tape(recordings)
+        okx = Okx(tape, tape.now_ms)
+        okx.windows = Windows(never_full())
+        adapter = Mounted(okx, tape.now_ms())
+        exchange = client(ccxt.okx, adapter)
+        exchange.load_markets()
+        assert {m["id"] for m in exchange.markets.values()} == {"BTC-USDT", "UNI-USD-SWAP", "BTC-USD-220527"}
+        for i in tape.listings("okx"):
+            m = exchange.markets_by_id[i.native_id][0]
+            assert m["precision"]["price"] == float(i.tick_size)
+            view = tape.book(i, 400, adapter.now_ms)
+            book = exchange.fetch_order_book(m["symbol"], 400)
+            assert levels(book["bids"]) == levels(view.bids)
+            assert levels(book["asks"]) == levels(view.asks)
+            assert exchange.fetch_ticker(m["symbol"])["last"] == float(tape.stats(i, adapter.now_ms).last)
+        with pytest.raises(ccxt.ExchangeError, match="No market data available"):
+            exchange.fetch_funding_rate("UNI/USD:UNI")
 
 
 class TestOfficialSdk:

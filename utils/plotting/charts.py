@@ -1,0 +1,71 @@
+"""The charts: depth of a book, impact of sizes, history of funding. Data in, file out; they know no venue."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from utils.plotting.canvas import ASK_COLOUR, BID_COLOUR, INK, MUTED, colour, picture
+
+Line = Sequence[tuple[float, float]]
+
+
+def depth_chart(path: str, title: str, subtitle: str, bids: Line, asks: Line, labels: tuple[str, str]) -> None:
+    """Draw cumulated size against price; `bids` and `asks` are (price, size) best first, `labels` (base, quote)."""
+    with picture(path, title, subtitle) as axes:
+        for levels, tint, name in ((bids, BID_COLOUR, "bids"), (asks, ASK_COLOUR, "asks")):
+            if not levels:
+                continue
+            prices, sizes, total = [levels[0][0]], [0.0], 0.0
+            for price, size in levels:
+                prices += [price, price]
+                sizes += [total, total + size]
+                total += size
+            axes.plot(prices, sizes, color=tint, linewidth=1.8, label=f"{name} ({total:,.6g} {labels[0]})")
+            axes.fill_between(prices, sizes, color=tint, alpha=0.15, linewidth=0)
+        if bids and asks:
+            mid = (bids[0][0] + asks[0][0]) / 2
+            axes.axvline(mid, color=MUTED, linewidth=0.9, linestyle="--")
+            axes.annotate(f"mid {mid:,.10g}", (mid, 1), xycoords=("data", "axes fraction"), xytext=(4, -10),
+                          textcoords="offset points", fontsize=9, color=INK)  # fmt: skip
+        axes.set_xlabel(f"price ({labels[1]})")
+        axes.set_ylabel(f"cumulated size ({labels[0]})")
+        axes.set_ylim(bottom=0)
+        axes.ticklabel_format(axis="x", useOffset=False, style="plain")
+        if bids or asks:
+            axes.legend(frameon=False, loc="upper center", ncols=2)
+
+
+def impact_chart(path: str, title: str, subtitle: str, curves: Mapping[str, Line], size_label: str) -> None:
+    """Draw slippage (basis points) against size, on a logarithmic size axis, a line a venue."""
+    from matplotlib.ticker import FuncFormatter
+
+    with picture(path, title, subtitle) as axes:
+        for place, (name, points) in enumerate(curves.items()):
+            if points:
+                axes.plot(*zip(*points, strict=True), marker="o", markersize=4, linewidth=1.7, color=colour(place),
+                          label=name)  # fmt: skip
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        axes.set_xlabel(size_label)
+        axes.set_ylabel("slippage against mid (bps)")
+        axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
+        if any(curves.values()):
+            axes.legend(frameon=False)
+
+
+def history_chart(path: str, title: str, subtitle: str, series: Mapping[str, Line], label: str) -> None:
+    """Draw values over time, a step line each; points are (epoch milliseconds, value)."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    with picture(path, title, subtitle) as axes:
+        for place, (name, points) in enumerate(series.items()):
+            moments = [datetime.fromtimestamp(moment / 1000, UTC) for moment, _ in points]
+            values = [value for _, value in points]
+            axes.step(moments, values, where="pre", linewidth=1.3, color=colour(place), label=name)
+        axes.axhline(0, color=MUTED, linewidth=0.9)
+        locator = AutoDateLocator(tz=UTC)
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))
+        axes.set_xlabel("settlement (UTC)")
+        axes.set_ylabel(label)
+        if series:
+            axes.legend(frameon=False, ncols=2, fontsize=9)
