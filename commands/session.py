@@ -63,7 +63,7 @@ def open_session(
 
 def ensure_simulator(config: Config) -> None:
     """Start the simulator in the background unless it runs."""
-    from commands.simulator import ensure
+    from commands.simulator_access import ensure
 
     ensure(state_dir(), config.simulator)
 

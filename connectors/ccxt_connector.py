@@ -16,6 +16,7 @@ from domain.instruments import KINDS, Instrument
 from domain.quotes import Quote
 
 if TYPE_CHECKING:
+    from connectors.ccxt_market_store import MarketStore
     from connectors.ccxt_markets import Market
     from connectors.ccxt_session import CcxtSession
     from connectors.http import Request, Response
@@ -39,6 +40,8 @@ class CcxtConnector(Connector):
     """ccxt options of the parts in which the instrument list is downloaded, side by side."""
     market_cost: ClassVar[float] = 1.0
     """What one part costs, in units of the venue's budget."""
+    keeps_markets: ClassVar[bool] = True
+    """Keep ccxt's own description of the markets, which its calls about one of them need."""
 
     capabilities = Capabilities(
         kinds=frozenset(KINDS),
@@ -74,9 +77,12 @@ class CcxtConnector(Connector):
             )
 
         found = all_or_raise([part(options) for options in self.market_groups])
+        markets = [market for part_of_it, _ in found for market in part_of_it]
+        if self.keeps_markets:
+            self._store().replace(markets)
         return to_instruments(
             self.venue,
-            (market for markets, _ in found for market in markets),
+            markets,
             product=self.product,
             wire_unit=self.wire_unit,
             precision_mode=found[0][1],
@@ -193,21 +199,20 @@ class CcxtConnector(Connector):
         return self.context.guard.read(attempt, cost=cost, deadline=self.context.deadline())
 
     def about(self, instrument: Instrument, work: "Callable[[CcxtSession], T]", *, cost: float = 1.0) -> T:
-        """Run reads about one instrument; where ccxt wants more of a market than we keep, its own list is loaded."""
-        from connectors.ccxt_markets import to_market
+        """Run reads about one instrument, of which ccxt is given the market as it once parsed it."""
 
         def with_market(session: "CcxtSession") -> T:
             exchange = session.exchange
-            if instrument.symbol not in (exchange.markets or {}):
-                exchange.set_markets([*(exchange.markets or {}).values(), to_market(instrument)])
-            try:
-                return work(session)
-            except (KeyError, TypeError):
-                if session.has_all_markets:
-                    raise
-                exchange.set_markets(exchange.fetch_markets())
-                session.has_all_markets = True
-                return work(session)
+            known: Mapping[str, Market] = exchange.markets or {}
+            if instrument.symbol not in known:
+                stored = self._store().find(instrument.symbol)
+                if stored is None:
+                    markets = exchange.fetch_markets()
+                    self._store().replace(markets)
+                    exchange.set_markets(markets)
+                else:
+                    exchange.set_markets([*known.values(), stored])
+            return work(session)
 
         return self.call(with_market, cost=cost)
 
@@ -248,6 +253,12 @@ class CcxtConnector(Connector):
         if text is None:
             return None
         return f"{text} ({code})" if code is not None else str(text)
+
+    def _store(self) -> "MarketStore":
+        from connectors.ccxt_market_store import MarketStore
+        from utils.config.paths import cache_dir
+
+        return MarketStore(cache_dir() / "ccxt" / f"{self.venue}-{self.context.environment}.sqlite")
 
     @contextmanager
     def _borrowed(self, options: Mapping[str, Any] | None) -> "Iterator[CcxtSession]":

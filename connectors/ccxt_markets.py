@@ -1,4 +1,4 @@
-"""ccxt's market dictionaries and our instruments, both ways. Pure."""
+"""ccxt's market dictionaries as our instruments. Pure."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +12,6 @@ from utils.symbols.multipliers import split_multiplier
 Market = Mapping[str, Any]
 
 KINDS = {"spot": SPOT, "swap": PERPETUAL, "future": FUTURE, "option": OPTION}
-_CCXT_TYPES = {kind: name for name, kind in KINDS.items()}
 _DECIMAL_PLACES, _SIGNIFICANT_DIGITS = 2, 3  # ccxt's precision modes; the third, TICK_SIZE, is the usual one
 
 _log = logging.getLogger(__name__)
@@ -97,36 +96,6 @@ def to_instrument(
 def contract_unit(market: Market) -> Decimal:
     """Take ccxt's contract size as the value of one wire size unit (1 on spot markets)."""
     return to_decimal_or_none(market.get("contractSize")) or Decimal(1)
-
-
-def to_market(item: Instrument) -> dict[str, Any]:
-    """Build as much of a ccxt market as an instrument tells, for calls about one instrument."""
-    contract = item.kind != SPOT
-    kind = _CCXT_TYPES[item.kind]
-    return {
-        "id": item.native_id,
-        "symbol": item.symbol,
-        "base": item.base,
-        "quote": item.quote,
-        "settle": item.settle,
-        "baseId": item.base,
-        "quoteId": item.quote,
-        "settleId": item.settle,
-        "type": kind,
-        **{name: name == kind for name in KINDS},
-        "margin": False,
-        "active": item.active,
-        "contract": contract,
-        "linear": not item.inverse if contract else None,
-        "inverse": item.inverse if contract else None,
-        "contractSize": None if item.contract_size is None else str(item.contract_size),
-        "expiry": item.expiry_ms,
-        "strike": None if item.strike is None else str(item.strike),
-        "optionType": item.option_type,
-        "precision": {"price": None if item.tick_size is None else str(item.tick_size), "amount": None},
-        "limits": {"amount": {}, "price": {}, "cost": {}, "leverage": {}},
-        "info": {},
-    }
 
 
 def _step(value: object, precision_mode: int) -> Decimal | None:

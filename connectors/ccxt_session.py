@@ -32,7 +32,6 @@ class CcxtSession:
         self.context = context
         self.headers = headers
         self.answer: Response | None = None
-        self.has_all_markets = False
         self.exchange = self._make(exchange, options)
 
     def _make(self, exchange: str, options: Mapping[str, Any]) -> "Exchange":

@@ -113,9 +113,7 @@ def funding_rates(
     history = {key: answers[f"{key} history"].value or () for key in jobs if f"{key} history" in answers}
     absent = [
         FundingRow(row.venue, row.symbol, row.status, row.reason)
-        for row in absent_rows(
-            venues, target, {row.venue for row in rows}, option=None if any_quote else "--any-quote"
-        )
+        for row in absent_rows(venues, target, {row.venue for row in rows}, option=None if any_quote else "--any-quote")
     ]
     asked = rows + [row for row in absent if explicit or row.status not in (NOT_LISTED, RETIRED)]
     code = verdict([row.status for row in asked])

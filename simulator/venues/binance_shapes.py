@@ -166,8 +166,15 @@ def option_symbol(listing: Listing) -> Row:
 
 def _as_recorded(listing: Listing, row: Row) -> Row:
     """Let what was recorded of this very instrument stand, where today's format still has the field."""
-    formats = ("filters", "permissions", "orderTypes", "timeInForce")
-    row.update({key: value for key, value in listing.extra if key in row and key not in formats})
+    recorded = dict(listing.extra)
+    changed = ("filters", "permissions", "orderTypes", "timeInForce")
+    row.update({name: value for name, value in recorded.items() if name in row and name not in changed})
+    old, new = recorded.get("filters"), row["filters"]
+    if isinstance(old, list) and isinstance(new, list):
+        by_type = {filter_["filterType"]: filter_ for filter_ in old}
+        for filter_ in new:
+            known = by_type.get(filter_["filterType"], {})
+            filter_.update({name: known[name] for name in filter_ if name in known})
     return row
 
 

@@ -3,13 +3,14 @@
 from decimal import Decimal
 from math import exp
 
-from simulator.market.model import PERPETUAL, BookView, Listing, Market, NotRecorded
+from simulator.market.model import PERPETUAL, BookView, Listing, Market, NotRecorded, Stats
 from simulator.market.options import YEAR_MS, black
 
 Row = dict[str, object]
 
 _HOUR_MS = 3_600_000
 _MINUTE_MS = 60_000
+_TOUCH = ("bid1Price", "bid1Size", "ask1Price", "ask1Size")
 
 
 def decimals(increment: str) -> int:
@@ -136,15 +137,14 @@ def ticker(listing: Listing, market: Market, now_ms: int) -> Row:
         index = market.index_price(listing, now_ms)
         return {"symbol": listing.native_id, **touch, **traded, "usdIndexPrice": index}
     if listing.product == "option":
-        return _option_ticker(listing, market, now_ms, touch, traded)
-    return {"symbol": listing.native_id, **traded, **_contract_figures(listing, market, now_ms), **touch}
+        return _option_ticker(listing, market, now_ms, stats, touch | traded)
+    return {"symbol": listing.native_id, **traded, **_contract_figures(listing, market, now_ms, stats), **touch}
 
 
 def _touch(listing: Listing, book: BookView) -> Row:
     bid, ask = (levels[0] if levels else ("", "") for levels in (book.bids, book.asks))
-    names = ("bid1Price", "bid1Size", "ask1Price", "ask1Size")
     numbers = (price(listing, bid[0]), size(listing, bid[1]), price(listing, ask[0]), size(listing, ask[1]))
-    return {name: number if number.strip(".0") else "" for name, number in zip(names, numbers, strict=True)}
+    return {name: number if number.strip(".0") else "" for name, number in zip(_TOUCH, numbers, strict=True)}
 
 
 def _price_an_hour_ago(listing: Listing, market: Market, now_ms: int) -> str:
@@ -155,9 +155,9 @@ def _price_an_hour_ago(listing: Listing, market: Market, now_ms: int) -> str:
     return price(listing, candles[-1].close) if candles else ""
 
 
-def _contract_figures(listing: Listing, market: Market, now_ms: int) -> Row:
+def _contract_figures(listing: Listing, market: Market, now_ms: int, stats: Stats) -> Row:
     mark, index = market.mark_price(listing, now_ms), market.index_price(listing, now_ms)
-    held = market.stats(listing, now_ms).open_interest
+    held = stats.open_interest
     value = Decimal(held) / Decimal(mark) if listing.inverse else Decimal(held) * Decimal(mark)
     rate, next_ms, hours, basis = "", 0, "", ""
     if listing.kind == PERPETUAL:
@@ -181,13 +181,13 @@ def _implied(target: float, forward: float, strike: float, years: float, is_call
     low, high = 0.01, 5.0
     if not black(forward, strike, years, low, is_call) < target < black(forward, strike, years, high, is_call):
         return 0.0
-    for _ in range(30):
+    for _ in range(18):
         middle = (low + high) / 2
         low, high = (middle, high) if black(forward, strike, years, middle, is_call) < target else (low, middle)
     return low
 
 
-def _option_ticker(listing: Listing, market: Market, now_ms: int, touch: Row, traded: Row) -> Row:
+def _option_ticker(listing: Listing, market: Market, now_ms: int, stats: Stats, known: Row) -> Row:
     mark, index = market.mark_price(listing, now_ms), market.index_price(listing, now_ms)
     strike, is_call = float(listing.strike or 0), listing.option_type == "call"
     years = max((listing.expiry_ms or 0) - now_ms, 1) / YEAR_MS
@@ -204,16 +204,15 @@ def _option_ticker(listing: Listing, market: Market, now_ms: int, touch: Row, tr
         "vega": worth(forward, implied + 0.01) - middle, "theta": worth(forward, left=years - 1 / 365) - middle,
     }  # fmt: skip
     quotes = {
-        name: f"{_implied(float(str(touch[of]) or 0), forward, strike, years, is_call):.4f}"
+        name: f"{_implied(float(str(known[of]) or 0), forward, strike, years, is_call):.4f}"
         for name, of in (("bid1Iv", "bid1Price"), ("ask1Iv", "ask1Price"))
     }
-    stats = market.stats(listing, now_ms)
-    prices = {name: traded[name] for name in ("lastPrice", "highPrice24h", "lowPrice24h")}
-    totals = {"totalVolume": traded["volume24h"], "totalTurnover": traded["turnover24h"]}
     return {
-        "symbol": listing.native_id, **touch, **quotes, **prices, "markPrice": mark, "indexPrice": index,
-        "markIv": f"{implied:.4f}", "underlyingPrice": f"{forward:.2f}",
-        "openInterest": size(listing, stats.open_interest), "turnover24h": traded["turnover24h"],
-        "volume24h": traded["volume24h"], **totals, **{name: f"{value:.8f}" for name, value in greeks.items()},
-        "predictedDeliveryPrice": "0", "change24h": traded["price24hPcnt"],
+        "symbol": listing.native_id, **{name: known[name] for name in _TOUCH}, **quotes,
+        **{name: known[name] for name in ("lastPrice", "highPrice24h", "lowPrice24h")}, "markPrice": mark,
+        "indexPrice": index, "markIv": f"{implied:.4f}", "underlyingPrice": f"{forward:.2f}",
+        "openInterest": size(listing, stats.open_interest), "turnover24h": known["turnover24h"],
+        "volume24h": known["volume24h"], "totalVolume": known["volume24h"], "totalTurnover": known["turnover24h"],
+        **{name: f"{value:.8f}" for name, value in greeks.items()}, "predictedDeliveryPrice": "0",
+        "change24h": known["price24hPcnt"],
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Let a client that speaks through `requests` reach a simulated venue in this process, by the venue's real URLs."""
+"""Bring clients to a simulated venue: in this process by its real URLs, or over loopback with the base URLs changed."""
 
 import io
 from http.client import responses
@@ -9,6 +9,19 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from simulator.venue import SimReply, SimRequest, SimVenue
+
+
+def redirected(urls: dict[str, object], hosts: dict[str, str], hostname: str = "") -> dict[str, object]:
+    """Return ccxt's table of base URLs with every host the simulator serves replaced, and the paths kept."""
+    changed: dict[str, object] = {}
+    for name, url in urls.items():
+        if isinstance(url, dict):
+            changed[name] = redirected(url, hosts, hostname)
+            continue
+        url = str(url).replace("{hostname}", hostname)
+        host = urlsplit(url).netloc
+        changed[name] = url.replace(f"https://{host}", hosts[host]) if host in hosts else url
+    return changed
 
 
 def get(venue: SimVenue, url: str, now_ms: int, method: str = "GET", **headers: str) -> SimReply:

@@ -9,9 +9,10 @@ import pytest
 from simulator.market.listings import binance as catalogue
 from simulator.market.model import FUTURE, OPTION, PERPETUAL, SPOT, Listing, NotRecorded
 from simulator.market.synthetic import SyntheticMarket
+from simulator.tape.market import load_tape
 from simulator.venue import SimReply, SimRequest
 from simulator.venues.binance import Binance, WeightMeter
-from tests.simulator.in_process import InProcess, get
+from tests.simulator.in_process import InProcess, get, redirected
 
 NOW_MS = 1_795_000_000_000  # 2026-11-18 11:06:40 UTC
 LISTINGS = catalogue.listings(NOW_MS)
@@ -574,6 +575,34 @@ def test_multipliers_are_told_beside_the_symbol():
         "1000BONK": 1000,
         "1000SATS": 1000,
     }
+
+
+def test_over_loopback_only_the_base_urls_differ(sim):
+    exchange = ccxt.binance({"enableRateLimit": False})
+    exchange.urls["api"] = redirected(exchange.urls["api"], sim.hosts)
+    for symbol in ("BTC/USDT", "BTC/USDT:USDT", "BTC/USD:BTC"):
+        book = exchange.fetch_order_book(symbol, 100)
+        assert len(book["bids"]) == len(book["asks"]) == 100
+        assert book["bids"][0][0] < book["asks"][0][0]
+    assert int(exchange.last_response_headers["X-MBX-USED-WEIGHT-1M"]) > 0
+    sim.set_fault("binance", "rate_limited", path="/api/v3/depth", retry_after_s=9)
+    with pytest.raises(ccxt.DDoSProtection):
+        exchange.fetch_order_book("BTC/USDT")
+    assert exchange.last_response_headers["Retry-After"] == "9"
+    exchange.session.close()
+
+
+def test_a_tape_is_served_with_its_own_instruments_and_books(recordings):
+    market = load_tape(recordings)
+    venue = Binance(market, market.now_ms)
+    _, info = ask(venue, f"{SPOT_URL}/api/v3/exchangeInfo?symbol=NKNUSDT")
+    row = info["symbols"][0]
+    assert list(row) == SPOT_KEYS.split()
+    filters = {f["filterType"]: f for f in row["filters"]}
+    assert (filters["PRICE_FILTER"]["tickSize"], filters["LOT_SIZE"]["stepSize"]) == ("0.00010000", "1.00000000")
+    reply = get(venue, f"{SPOT_URL}/api/v3/depth?symbol=NKNUSDT&limit=5", market.now_ms())
+    book = market.book(venue.by_id["spot", "NKNUSDT"], 5, market.now_ms())
+    assert floats(json.loads(reply.body)["bids"]) == floats(book.bids)
 
 
 def test_the_official_spot_sdk_reads_it(adapter, market):

@@ -10,7 +10,7 @@ from simulator.market.model import FUTURE, OPTION, PERPETUAL, SPOT, Listing, Not
 from simulator.market.synthetic import SyntheticMarket
 from simulator.venue import SimRequest
 from simulator.venues.bybit import Bybit, RequestMeter
-from tests.simulator.in_process import InProcess, get
+from tests.simulator.in_process import InProcess, get, redirected
 
 NOW_MS = 1_795_000_000_000  # 2026-11-18 11:06:40 UTC
 LISTINGS = catalogue.listings(NOW_MS)
@@ -466,6 +466,19 @@ def test_multipliers_are_told_beside_the_symbol():
         "1000BONK": 1000,
         "10000SATS": 10000,
     }
+
+
+def test_over_loopback_only_the_base_urls_differ(sim):
+    exchange = ccxt.bybit({"enableRateLimit": False})
+    exchange.urls["api"] = redirected(exchange.urls["api"], sim.hosts, exchange.hostname)
+    for symbol in ("BTC/USDT", "BTC/USDT:USDT", "BTC/USD:BTC"):
+        book = exchange.fetch_order_book(symbol, 100)
+        assert len(book["bids"]) == len(book["asks"]) == 100
+        assert book["bids"][0][0] < book["asks"][0][0]
+    sim.set_fault("bybit", "rate_limited", path="/v5/market/orderbook", retry_after_s=9)
+    with pytest.raises(ccxt.RateLimitExceeded):
+        exchange.fetch_order_book("BTC/USDT")
+    exchange.session.close()
 
 
 def test_pybit_reads_it(adapter, market):

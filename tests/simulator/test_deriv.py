@@ -6,7 +6,6 @@ are those of the real server's own tests (BOM RPC ticks_history and WebSocketAPI
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,13 +24,14 @@ WEDNESDAY_MS = 1_795_014_000_000  # 2026-11-18 15:00:00 UTC
 SATURDAY_MS = WEDNESDAY_MS + 3 * 86_400_000
 FRIDAY_2055_S = 1_795_208_100
 LISTINGS = listings(WEDNESDAY_MS)
-REQUIRED = set(
-    ["display_name", "display_order", "exchange_is_open", "is_trading_suspended", "market", "market_display_name", "pip", "subgroup", "subgroup_display_name", "submarket", "submarket_display_name", "symbol", "symbol_type"]
-)
-FULL_ONLY = set(
-    ["delay_amount", "exchange_name", "intraday_interval_minutes", "quoted_currency_symbol", "spot", "spot_age", "spot_percentage_change", "spot_time"]
-)
-Ask = Callable[..., list[dict[str, Any]]]
+REQUIRED = {
+    "display_name", "display_order", "exchange_is_open", "is_trading_suspended", "market", "market_display_name", "pip",
+    "subgroup", "subgroup_display_name", "submarket", "submarket_display_name", "symbol", "symbol_type",
+}  # fmt: skip
+FULL_ONLY = {
+    "delay_amount", "exchange_name", "intraday_interval_minutes", "quoted_currency_symbol", "spot", "spot_age",
+    "spot_percentage_change", "spot_time",
+}  # fmt: skip
 
 
 def venue_at(now_ms: int) -> Deriv:

@@ -1,9 +1,10 @@
 """The charts: depth of a book, impact of sizes, history of funding. Data in, file out; they know no venue."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 
-from utils.plotting.canvas import ASK_COLOUR, BID_COLOUR, INK, MUTED, colour, picture
+from domain.time import MS_PER_DAY
+from utils.plotting.canvas import ASK_COLOUR, BID_COLOUR, INK, MUTED, look, picture
 
 Line = Sequence[tuple[float, float]]
 
@@ -19,7 +20,7 @@ def depth_chart(path: str, title: str, subtitle: str, bids: Line, asks: Line, la
                 prices += [price, price]
                 sizes += [total, total + size]
                 total += size
-            axes.plot(prices, sizes, color=tint, linewidth=1.8, label=f"{name} ({total:,.6g} {labels[0]})")
+            axes.plot(prices, sizes, color=tint, linewidth=1.8, label=f"{name}\n{total:,.6g} {labels[0]}")
             axes.fill_between(prices, sizes, color=tint, alpha=0.15, linewidth=0)
         if bids and asks:
             mid = (bids[0][0] + asks[0][0]) / 2
@@ -30,8 +31,6 @@ def depth_chart(path: str, title: str, subtitle: str, bids: Line, asks: Line, la
         axes.set_ylabel(f"cumulated size ({labels[0]})")
         axes.set_ylim(bottom=0)
         axes.ticklabel_format(axis="x", useOffset=False, style="plain")
-        if bids or asks:
-            axes.legend(frameon=False, loc="upper center", ncols=2)
 
 
 def impact_chart(path: str, title: str, subtitle: str, curves: Mapping[str, Line], size_label: str) -> None:
@@ -40,16 +39,17 @@ def impact_chart(path: str, title: str, subtitle: str, curves: Mapping[str, Line
 
     with picture(path, title, subtitle) as axes:
         for place, (name, points) in enumerate(curves.items()):
+            tint, dashes = look(place)
             if points:
-                axes.plot(*zip(*points, strict=True), marker="o", markersize=4, linewidth=1.7, color=colour(place),
-                          label=name)  # fmt: skip
+                sizes, slippages = zip(*points, strict=True)
+                axes.plot(
+                    sizes, slippages, marker="o", markersize=4, linewidth=1.7, label=name, color=tint, linestyle=dashes
+                )
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
         axes.set_xlabel(size_label)
         axes.set_ylabel("slippage against mid (bps)")
         axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
-        if any(curves.values()):
-            axes.legend(frameon=False)
 
 
 def history_chart(path: str, title: str, subtitle: str, series: Mapping[str, Line], label: str) -> None:
@@ -58,14 +58,14 @@ def history_chart(path: str, title: str, subtitle: str, series: Mapping[str, Lin
 
     with picture(path, title, subtitle) as axes:
         for place, (name, points) in enumerate(series.items()):
-            moments = [datetime.fromtimestamp(moment / 1000, UTC) for moment, _ in points]
+            tint, dashes = look(place)
+            # matplotlib counts time in days since 1970.
+            moments = [moment / MS_PER_DAY for moment, _ in points]
             values = [value for _, value in points]
-            axes.step(moments, values, where="pre", linewidth=1.3, color=colour(place), label=name)
+            axes.step(moments, values, where="pre", linewidth=1.3, label=name, color=tint, linestyle=dashes)
         axes.axhline(0, color=MUTED, linewidth=0.9)
-        locator = AutoDateLocator(tz=UTC)
+        locator = AutoDateLocator(tz=UTC)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))  # type: ignore[no-untyped-call]
         axes.set_xlabel("settlement (UTC)")
         axes.set_ylabel(label)
-        if series:
-            axes.legend(frameon=False, ncols=2, fontsize=9)

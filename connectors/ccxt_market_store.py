@@ -1,0 +1,55 @@
+"""ccxt's own description of each market of one venue, as ccxt parsed it, on this machine.
+
+Our instruments hold what the project works with; a ccxt class may want more when it asks about one of its markets.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+_BUSY_S = 5.0
+
+
+class MarketStore:
+    """A file of markets by symbol. A file that cannot be read holds nothing, and is written anew."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def find(self, symbol: str) -> dict[str, Any] | None:
+        """Look one market up."""
+        if not self._path.exists():
+            return None
+        try:
+            with closing(self._open()) as db:
+                row = db.execute("SELECT market FROM markets WHERE symbol = ?", (symbol,)).fetchone()
+            found = None if row is None else json.loads(row[0])
+        except (sqlite3.Error, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def replace(self, markets: Iterable[Mapping[str, Any]]) -> None:
+        """Put a new list in the place of the old one."""
+        rows = [(market["symbol"], json.dumps(market, default=str)) for market in markets]
+        try:
+            self._write(rows)
+        except sqlite3.DatabaseError:
+            with suppress(OSError):
+                self._path.unlink()
+            self._write(rows)
+
+    def _write(self, rows: list[tuple[str, str]]) -> None:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with closing(self._open()) as db:
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("CREATE TABLE IF NOT EXISTS markets (symbol TEXT PRIMARY KEY, market TEXT) WITHOUT ROWID")
+            db.execute("DELETE FROM markets")
+            db.executemany("INSERT OR IGNORE INTO markets VALUES (?, ?)", rows)
+            db.execute("COMMIT")
+        self._path.chmod(0o600)
+
+    def _open(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None)
