@@ -26,7 +26,7 @@ def simulator() -> None:
     """Run every venue on this machine, over its real wire."""
 
 
-@simulator.command(epilog="Example: python main.py simulator run --tape ../shared/recordings --port-base 8800")
+@simulator.command(epilog="Example: python main.py simulator run --tape recordings --port-base 8800")
 @start_options
 def run(**options: Any) -> None:
     """Run it in this terminal until Ctrl-C; trouble is written to simulator.log in the state directory."""

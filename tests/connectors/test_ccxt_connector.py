@@ -106,7 +106,7 @@ def test_a_quote_is_the_top_of_the_book() -> None:
 @pytest.mark.parametrize(
     ("reply", "kind"),
     [
-        (answer({"error": ["EQuery:Unknown asset pair"]}), domain.NotListed),
+        (answer({"error": ["EQuery:Unknown asset pair"]}), domain.Refused),
         (answer({"error": ["EAPI:Rate limit exceeded"]}), domain.RateLimited),
         (answer({"error": ["EService:Unavailable"]}), domain.Unavailable),
         (answer({"error": ["EAPI:Invalid key"]}), domain.Unauthorized),
@@ -196,13 +196,13 @@ def test_making_a_connector_does_not_load_ccxt() -> None:
     assert done.stdout.strip() == "False"
 
 
-# Shapes: docs of Hyperliquid's info endpoint and Derive's public/get_ticker as ccxt 4.5.90 quotes them; read 2026-11-21.
+# Shape: Derive's public/get_ticker, as ccxt 4.5.90 quotes it; read 2026-11-21.
 DERIVE_TICKER = {
     "id": "45bb6856",
     "result": {
         "t": 1790867526668, "A": "2.5", "a": "83950.1", "B": "1.5", "b": "83940.2", "f": "0.0000125",
         "option_pricing": None, "I": "83946.3", "M": "83938.8",
-        "stats": {"c": "16.41", "v": "1377350.271", "pr": "1377095.872", "n": 98, "oi": "0", "h": "84282", "l": "83661.8", "p": "0"},
+        "stats": {"c": "16.41", "v": "1377350.271", "n": 98, "oi": "0", "h": "84282", "l": "83661.8", "p": "0"},
         "minp": "82293.1", "maxp": "85617.6",
     },
 }  # fmt: skip

@@ -38,7 +38,7 @@ from utils.resilience.breaker import Breaker
 from utils.resilience.budget import Budget
 from utils.resilience.store import Store
 
-# From the fixture of flutter-deriv-api (binary-com), as `active_symbols: "full"` answers; fields we do not read left out.
+# Shaped by the schema of `active_symbols: "full"` (github.com/binary-com/deriv-api-docs, config/v3, commit b3a4ce2).
 FULL = {
     "symbol": "frxEURUSD",
     "display_name": "EUR/USD",
