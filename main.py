@@ -1,5 +1,6 @@
 """Crossbook's command line: finds the subcommand that was asked for, loads only that, and reports errors."""
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -15,6 +16,9 @@ except ModuleNotFoundError:
         os.execv(python, [python, *sys.argv])  # noqa: S606 – our own interpreter, no shell
     sys.stderr.write("Error: Crossbook is not installed yet. Run: make setup\n")
     sys.exit(3)
+
+# Modules make many objects that stay; looking through them again and again costs a tenth of a short command's time.
+gc.set_threshold(50_000, 20, 20)
 
 VERSION = "0.1.0"
 COMMANDS = {
@@ -100,11 +104,18 @@ def _report(error: Exception, arguments: list[str]) -> int:
     return report_failure(error, arguments)
 
 
-if __name__ == "__main__":
-    code = run()
+def leave(code: int) -> None:
+    """End the process at once: taking the interpreter apart would cost a tenth of a short command's time.
+
+    Files and databases that matter are closed, and durable, before a command returns.
+    """
     try:
         sys.stdout.flush()
+        sys.stderr.flush()
     except BrokenPipeError:
-        # The reader has gone (`| head`): Python would complain once more when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(code)
+        code = 0  # the reader has gone (`| head`), which is no failure of ours
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    leave(run())

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from domain.books import Book
 from domain.errors import Unsupported
-from domain.funding import Funding, FundingPoint
 from domain.instruments import Instrument
 from domain.quotes import Quote
 
 if TYPE_CHECKING:
     from connectors.guard import Guard
     from connectors.http import HttpClient
+    from domain.funding import Funding, FundingPoint
     from utils.config.settings import VenueSettings
     from utils.secrets import Credentials
 
@@ -97,11 +97,11 @@ class Connector(ABC):
         """Ask for the book with at least `depth` levels a side where the venue has them (its next allowed depth)."""
         raise self._unsupported("an order book")
 
-    def fetch_funding(self, instrument: Instrument) -> Funding:
+    def fetch_funding(self, instrument: Instrument) -> "Funding":
         """Ask for the running, and where given the predicted, funding rate of a perpetual."""
         raise self._unsupported("funding")
 
-    def fetch_funding_history(self, instrument: Instrument, since_ms: int) -> list[FundingPoint]:
+    def fetch_funding_history(self, instrument: Instrument, since_ms: int) -> "list[FundingPoint]":
         """Ask for settled funding rates since `since_ms`, oldest first, all pages."""
         raise self._unsupported("funding history")
 

@@ -5,26 +5,32 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from domain.errors import CrossbookError, RateLimited, TimedOut
-from utils.resilience.breaker import Breaker, CircuitOpen
+from utils.resilience.breaker import Breaker
 from utils.resilience.budget import READ, Budget
 
 T = TypeVar("T")
 
-BURST_SHARE = 0.25
-"""Part of the budget per minute that may be used at once; the rest flows back over a minute, so that no minute,
-wherever it starts, sees more than the whole."""
 FAIR_PATIENCE_S = 1.0
 """A call given less time than this says more about our impatience than about the venue when it times out."""
 
 
 class Policy(NamedTuple):
-    """How one venue is treated. `scope` keeps environments apart (`live`, `testnet`, `sim/…`)."""
+    """How one venue is treated. `scope` keeps environments apart (`live`, `testnet`, `sim/…`).
+
+    `burst_share` of the budget per minute may be used at once; the rest flows back over a minute, so that no minute,
+    wherever it starts, sees more than the whole.
+    """
 
     requests_per_minute: float = 600
     scope: str = "live"
+    burst_share: float = 0.25
     attempts: int = 4
     first_wait_s: float = 0.2
     max_wait_s: float = 5.0
+
+
+class _NotTriedError(CrossbookError):
+    """Budget or breaker did not let a further try through."""
 
 
 class Guard:
@@ -62,25 +68,25 @@ class Guard:
             CircuitOpen: the venue failed too often of late.
             CrossbookError: what `fn` raised last.
         """
+        self._admit(cost, deadline)
         try:
-            return self._attempt(fn, cost, deadline)
-        except CircuitOpen:
-            raise
+            return self._call(fn, deadline)
         except CrossbookError as error:
             if not error.retryable or self._policy.attempts < 2:
                 raise
-            first = error
+            first = last = error
         from utils.resilience.retry import try_again
-
-        last = first
 
         def again() -> T:
             nonlocal last
             try:
-                return self._attempt(fn, cost, deadline)
+                self._admit(cost, deadline)
             except CrossbookError as error:
-                if not isinstance(error, CircuitOpen):
-                    last = error
+                raise _NotTriedError(error.message) from error
+            try:
+                return self._call(fn, deadline)
+            except CrossbookError as error:
+                last = error
                 raise
 
         try:
@@ -94,13 +100,13 @@ class Guard:
                 monotonic=self._monotonic,
                 sleep=self._sleep,
             )
-        except CircuitOpen:
-            raise last from None  # it opened because of this very failure, which says more
+        except _NotTriedError:
+            raise last from None  # what the venue did says more than that we do not ask it again
 
     def charge(self, cost: float, *, deadline: float, lane: str = READ) -> None:
         """Take `cost` units of the venue's budget without calling anything (see `Budget.charge`)."""
         per_minute = self._policy.requests_per_minute
-        burst = max(1.0, per_minute * BURST_SHARE)
+        burst = max(1.0, per_minute * self._policy.burst_share)
         self._budget.charge(
             self.key, cost, rate_per_min=max(1.0, per_minute - burst), burst=burst, deadline=deadline, lane=lane
         )
@@ -109,9 +115,11 @@ class Guard:
         """Take over the venue's own count from an answer's headers (see `Budget.feed_back`)."""
         self._budget.feed_back(self.key, used, limit, window_s)
 
-    def _attempt(self, fn: Callable[[], T], cost: float, deadline: float) -> T:
+    def _admit(self, cost: float, deadline: float) -> None:
         self.charge(cost, deadline=deadline)
         self._breaker.check(self.key)
+
+    def _call(self, fn: Callable[[], T], deadline: float) -> T:
         patience_s = deadline - self._monotonic()
         try:
             result = fn()

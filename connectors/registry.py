@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from connectors.base import Capabilities, Connector, VenueContext
@@ -98,6 +99,7 @@ class Venues:
         self._connectors: dict[str, Connector] = {}
         self._http: HttpClient | None = None
         self._store = open_store()
+        self._lock = RLock()
         self._deadline: float | None = None
 
     def start(self, deadline: float) -> None:
@@ -117,9 +119,10 @@ class Venues:
         """
         if name in self.retired:
             raise Retired(f"{name} has closed: {self.retired[name]}.", venue=name)
-        if name not in self._connectors:
-            self._connectors[name] = self.classes[name](name, self._context(self.config.venues[name]))
-        return self._connectors[name]
+        with self._lock:
+            if name not in self._connectors:
+                self._connectors[name] = self.classes[name](name, self._context(self.config.venues[name]))
+            return self._connectors[name]
 
     def ensure_markets(
         self, names: Sequence[str] | None = None, progress: Progress | None = None, *, force: bool = False
@@ -203,12 +206,13 @@ class Venues:
     @property
     def http(self) -> "HttpClient":
         """The one HTTP client of this run."""
-        if self._http is None:
-            from connectors.http import HttpClient
-            from utils.secrets.redaction import redact
+        with self._lock:
+            if self._http is None:
+                from connectors.http import HttpClient
+                from utils.secrets.redaction import redact
 
-            self._http = HttpClient(self.endpoints, redact)
-        return self._http
+                self._http = HttpClient(self.endpoints, redact)
+            return self._http
 
     def _guard(self, settings: "VenueSettings") -> "Guard":
         from connectors.guard import Guard, Policy
@@ -218,6 +222,17 @@ class Venues:
         per_minute = settings.requests_per_minute or self.classes[settings.name].capabilities.requests_per_minute
         policy = Policy(requests_per_minute=per_minute, scope=self.cache.environment_key)
         return Guard(settings.name, Budget(self._store), Breaker(self._store), policy)
+
+    def record_clock(self, name: str, server_ms: int, sent_ns: int, received_ns: int) -> int:
+        """Take in what a venue said its time was, and when we asked and heard it (epoch nanoseconds, our clock).
+
+        Returns the venue's clock minus ours, in milliseconds; connectors are told the best of such measurements.
+        """
+        from connectors.guard import key_of
+        from utils.resilience.clock import ClockOffsets
+
+        key = key_of(self.cache.environment_key, name)
+        return round(ClockOffsets(self._store).record(key, server_ms, sent_ns, received_ns))
 
     def _clock_offset_ms(self, name: str) -> int:
         from connectors.guard import key_of

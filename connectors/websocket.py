@@ -109,7 +109,7 @@ class WebSocket:
         if status == 451:
             return GeoBlocked(f"{self.host} does not serve this place (HTTP 451).")
         if status in (418, 429):
-            asked = answer.headers.get("Retry-After", "")
+            asked = "".join(answer.headers.get_all("Retry-After"))
             wait_s = float(asked) if asked.isdecimal() and len(asked) < 8 else None
             return RateLimited(f"{self.host} refused the connection (HTTP {status}).", retry_after_s=wait_s)
         if status >= 500:

@@ -1,13 +1,12 @@
 """Funding of perpetuals. A rate always stands beside the interval it is paid over."""
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 HOURS_PER_YEAR = 8760
 
 
-@dataclass(frozen=True)
-class FundingPoint:
+class FundingPoint(NamedTuple):
     """A settled rate: a fraction of notional (0.0001 = 1 bp), positive when longs pay shorts."""
 
     time_ms: int
@@ -15,8 +14,7 @@ class FundingPoint:
     interval_h: Decimal | None = None
 
 
-@dataclass(frozen=True)
-class Funding:
+class Funding(NamedTuple):
     """What a venue says now about one perpetual.
 
     `current` is the rate that will be (or, where funding is continuous, is being) paid for the running interval;

@@ -1,7 +1,7 @@
 """Best bid and ask of one venue, and the states a venue's row can be in."""
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 OK = "ok"
 STALE = "stale"
@@ -31,8 +31,7 @@ STATUSES = (
 )
 
 
-@dataclass(frozen=True)
-class Quote:
+class Quote(NamedTuple):
     """Top of one venue's market. Prices in quote per base, sizes in base units (None: the venue gives none)."""
 
     venue: str

@@ -72,6 +72,18 @@ def measure(
     return Interval(overall, used, tuple(notes))
 
 
+def own_intervals(times: Sequence[int]) -> list[Decimal | None]:
+    """Return the hours each settlement paid for, from sorted times: the gap before it, None where that proves nothing.
+
+    A gap that hardly ever occurs is a settlement missing in the history, not an interval.
+    """
+    gaps = [_hours(later - earlier) for earlier, later in pairwise(times)]
+    enough = max(2, len(gaps) // 20)
+    usual = {gap for gap in set(gaps) if gap > 0 and gaps.count(gap) >= enough}
+    found: list[Decimal | None] = [gap if gap in usual else None for gap in gaps]
+    return [found[0] if found else None, *found]
+
+
 def per_hours(rate: Decimal, interval_h: Decimal, hours: Decimal = COMMON_H) -> Decimal:
     """Express a rate paid every `interval_h` hours per `hours` hours, without compounding."""
     return rate * hours / interval_h

@@ -15,7 +15,7 @@ from domain.quotes import NOT_LISTED, OK, RETIRED, UNAVAILABLE
 from domain.time import NS_PER_MS, rfc3339
 from market_data.absent import absent_rows, check_any_open
 from market_data.ask import Answer, ask_all, status_of, verdict
-from market_data.carry import COMMON_H, Interval, measure, per_hours, percentile, span_ms, yearly
+from market_data.carry import COMMON_H, Interval, measure, own_intervals, per_hours, percentile, span_ms, yearly
 from market_data.listing import Target, locate, unknown
 
 if TYPE_CHECKING:
@@ -167,14 +167,12 @@ def interval_of(row: FundingRow) -> Interval:
 def comparable_history(points: Sequence[FundingPoint], interval: Interval) -> list[Decimal]:
     """Express settled rates per 8 h: by each one's own interval, else the gap before it, else the interval used."""
     ordered = sorted(points, key=lambda point: point.time_ms)
+    gaps: Sequence[Decimal | None] = [None] * len(ordered)
+    if interval.measured_h is not None:
+        gaps = own_intervals([point.time_ms for point in ordered])
     rates = []
-    for place, point in enumerate(ordered):
-        hours = point.interval_h
-        if hours is None and place and interval.measured_h is not None:
-            gap = measure(ordered[place - 1 : place + 1], None, None).used_h
-            # A settlement that is missing in the history doubles the gap: only a shorter one is a real change.
-            hours = gap if gap and interval.used_h and gap <= max(interval.used_h, interval.measured_h) else None
-        hours = hours or interval.used_h
+    for point, gap in zip(ordered, gaps, strict=True):
+        hours = point.interval_h or gap or interval.used_h
         if hours:
             rates.append(per_hours(point.rate, hours).quantize(RATE_PLACES))
     return rates

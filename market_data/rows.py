@@ -1,7 +1,6 @@
 """From a venue's answer to its judged row, and the jobs that fetch quotes and books in the units asked for."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -113,10 +112,14 @@ def _scaled(quote: Quote, listed: Listed) -> Quote:
     if not listed.rescaled:
         return quote
     price, size = listed.price_factor, listed.size_factor
-    return replace(
-        quote,
+    return Quote(
+        venue=quote.venue,
+        symbol=quote.symbol,
         bid=None if quote.bid is None else quote.bid * price,
-        ask=None if quote.ask is None else quote.ask * price,
         bid_size=None if quote.bid_size is None else quote.bid_size * size,
+        ask=None if quote.ask is None else quote.ask * price,
         ask_size=None if quote.ask_size is None else quote.ask_size * size,
+        received_at_ns=quote.received_at_ns,
+        venue_time_ns=quote.venue_time_ns,
+        source=quote.source,
     )

@@ -24,8 +24,8 @@ def in_numeraire(row: VenueRow, rate: Rate | None, currency: str, numeraire: str
             row.reason = f"in {currency}: no basis to {numeraire} was found, so it is not compared"
         return
     if currency != numeraire:
-        row.bid = None if row.bid is None else rounded_like(row.bid * rate.rate, row.bid, row.tick_size, 2)
-        row.ask = None if row.ask is None else rounded_like(row.ask * rate.rate, row.ask, row.tick_size, 2)
+        row.bid = None if row.bid is None else rounded_like(row.bid * rate.rate, row.bid, row.tick_size, EXTRA_PLACES)
+        row.ask = None if row.ask is None else rounded_like(row.ask * rate.rate, row.ask, row.tick_size, EXTRA_PLACES)
 
 
 def price_for_size(row: VenueRow, book: Book, amount: Decimal, unit: str, rate: Decimal) -> None:

@@ -107,7 +107,7 @@ def _reach(venues: "Venues", name: str) -> list[Finding]:
     sent_ns = time.time_ns()
     server_ms = connector.fetch_clock_ms()
     received_ns = time.time_ns()
-    offset_ms = venues.clocks.record(name, server_ms, sent_ns, received_ns)
+    offset_ms = venues.record_clock(name, server_ms, sent_ns, received_ns)
     trip_ms = (received_ns - sent_ns) / 1e6
     found = [Finding(f"{name}: reachable", OK, f"answers in {trip_ms:.0f} ms")]
     size = abs(offset_ms)

@@ -166,11 +166,13 @@ def _option_figures(
     forward: tuple[str, float],
 ) -> Row:
     name, price = forward
-    years = max((listing.expiry_ms or now_ms) - now_ms, 60_000) / YEAR_MS
+    years = ((listing.expiry_ms or 0) - now_ms) / YEAR_MS
     strike, is_call = number(listing.strike or "0"), listing.option_type == "call"
     unit = price if in_base(listing) else 1.0
+    # A tape's options have expired by today's clock: no volatility explains their prices then.
     implied = [
-        implied_volatility(value * unit, price, strike, years, is_call) if value else 0.0 for value in (mark, *touch)
+        implied_volatility(value * unit, price, strike, years, is_call) if value and years > 0 else 0.0
+        for value in (mark, *touch)
     ]
     return {
         "underlying_price": price,

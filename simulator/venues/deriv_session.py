@@ -145,7 +145,10 @@ class DerivSession(WsSession):
         wanted = frame["ticks"]
         for symbol in wanted if isinstance(wanted, list) else [wanted]:
             try:
-                stream = self._subscribe(self._venue.open_listing(str(symbol), "tick"), 0, frame, "tick")
+                listing = self._venue.open_listing(str(symbol), "tick")
+                if quotes.tick_at(self._venue.market, listing, self._now()) is None:
+                    raise CallError("MarketIsClosed", "This market is presently closed.", "tick")
+                stream = self._subscribe(listing, 0, frame, "tick")
             except CallError as error:
                 await self._say(answer(frame, error.msg_type, {"error": error.error}))
                 continue

@@ -7,6 +7,7 @@ ETH-6JUL25-1500-C), a spot ticker frame of 2026-09 (BTC_USDT), an error answer o
 import itertools
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import ccxt
@@ -16,6 +17,7 @@ from simulator.market.expiries import quarter_ends
 from simulator.market.listings.deribit import expiry_code, listings
 from simulator.market.model import FUTURE, OPTION, PERPETUAL, SPOT, Listing
 from simulator.market.synthetic import SyntheticMarket
+from simulator.tape.market import load_tape
 from simulator.venue import SimRequest
 from simulator.venues.deribit import DEPTHS, RESOLUTIONS_MS, Deribit
 from simulator.venues.deribit_rows import implied_volatility
@@ -153,6 +155,19 @@ class TestInstruments:
         (row,) = result(wire, "public/get_instruments", currency="BTC")
         assert (row["creation_timestamp"], row["counter_currency"]) == (1_616_682_203_000, "USD")
         assert row["is_active"] is True
+
+    def test_recorded_books_are_served_through_todays_endpoints(self, recordings: Path) -> None:
+        tape = load_tape(recordings)
+        now_ms = tape.now_ms()
+        taped = client(ccxt.deribit, Mounted(Deribit(tape, lambda: now_ms), now_ms))
+        taped.load_markets()
+        assert len(taped.markets) == len(tape.listings("deribit")) == 10
+        for recorded in tape.listings("deribit"):
+            book = taped.fetch_order_book(taped.markets_by_id[recorded.native_id][0]["symbol"], 1000)
+            view = tape.book(recorded, 1000, now_ms)
+            assert book["bids"] == [[float(p), float(s)] for p, s in view.bids]
+            assert book["asks"] == [[float(p), float(s)] for p, s in view.asks]
+            assert book["nonce"] == view.sequence
 
 
 class TestBooks:

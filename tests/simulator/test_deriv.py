@@ -406,3 +406,12 @@ class TestOverASocket:
             refused = self.ask(socket, ticks_history="R_10", end="latest", req_id=1)
             assert (refused["error"]["code"], refused["req_id"]) == ("RateLimit", 1)
             assert self.ask(socket, time=1)["msg_type"] == "time"
+
+    def test_a_market_without_prices_is_closed_and_a_stale_one_has_old_ticks(self, sim: Any, url: str) -> None:
+        with connect(url) as socket:
+            sim.set_fault("deriv", "empty_book")
+            assert self.ask(socket, ticks="1HZ10V")["error"]["code"] == "MarketIsClosed"
+            sim.clear_faults()
+            sim.set_fault("deriv", "stale_book", ms=60_000)
+            now = self.ask(socket, time=1)["time"]
+            assert 55 <= now - self.ask(socket, ticks="1HZ10V")["tick"]["epoch"] <= 62

@@ -3,28 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 ENVIRONMENTS = ("paper", "sim", "testnet", "live")
 
 
-@dataclass(frozen=True)
-class VenueSettings:
+class VenueSettings(NamedTuple):
     """One venue's entry. Fees are the user's own tier in basis points; None leaves the venue's published fee."""
 
     name: str
     class_path: str
     enabled: bool = True
     exchange: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = MappingProxyType({})
     taker_fee_bps: Decimal | None = None
     maker_fee_bps: Decimal | None = None
     requests_per_minute: int | None = None
     retired: str | None = None
 
 
-@dataclass(frozen=True)
-class ReferenceSettings:
+class ReferenceSettings(NamedTuple):
     """The source of reference prices, which cannot be traded."""
 
     class_path: str = "connectors.reference.coingecko:CoinGecko"
@@ -32,8 +31,7 @@ class ReferenceSettings:
     max_age_s: int = 300
 
 
-@dataclass(frozen=True)
-class SimulatorSettings:
+class SimulatorSettings(NamedTuple):
     """How `--env sim` starts the simulator when none is running."""
 
     idle_minutes: int = 30

@@ -1,6 +1,5 @@
 """The configuration as flat rows, for showing."""
 
-from dataclasses import fields
 from typing import Any
 
 from utils.config.settings import Config, ReferenceSettings, SimulatorSettings, VenueSettings
@@ -23,7 +22,7 @@ def flattened(config: Config, *, everything: bool) -> list[tuple[str, Any, str]]
 
 def _section(prefix: str, settings: VenueSettings | ReferenceSettings | SimulatorSettings) -> list[tuple[str, Any]]:
     return [
-        (f"{prefix}.{_FILE_NAMES.get(field.name, field.name)}", getattr(settings, field.name))
-        for field in fields(settings)
-        if field.name != "name"
+        (f"{prefix}.{_FILE_NAMES.get(name, name)}", dict(value) if name == "options" else value)
+        for name, value in settings._asdict().items()
+        if name != "name"
     ]

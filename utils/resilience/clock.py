@@ -41,12 +41,12 @@ class ClockOffsets:
         self._store = store
         self._clock = clock
 
-    def record(self, venue: str, server_ms: float, sent_ns: int, received_ns: int) -> float:
+    def record(self, venue: str, server_ms: float, sent_ns: int, received_ns: int) -> int:
         """Take a measurement in (`sent_ns` and `received_ns` epoch nanoseconds); return the offset it shows, in ms."""
         new = measure(server_ms, sent_ns, received_ns)
         if new.rtt_ms >= 0:  # negative when our own clock was set meanwhile
             self._store.write(lambda db: _keep(db, venue, new))
-        return new.offset_ms
+        return round(new.offset_ms)
 
     def offset_ms(self, venue: str) -> int:
         """Answer the venue's clock minus ours in milliseconds; 0 when it was never measured."""

@@ -10,7 +10,6 @@ from typing import TypeVar
 import tenacity
 
 from domain.errors import CrossbookError, RateLimited
-from utils.resilience.breaker import CircuitOpen
 
 T = TypeVar("T")
 
@@ -52,7 +51,7 @@ def try_again(
         return state.attempt_number >= attempts or monotonic() + state.upcoming_sleep >= deadline
 
     def worth_it(error: BaseException) -> bool:
-        return isinstance(error, CrossbookError) and error.retryable and not isinstance(error, CircuitOpen)
+        return isinstance(error, CrossbookError) and error.retryable
 
     retrying = tenacity.Retrying(
         wait=wait, stop=stop, retry=tenacity.retry_if_exception(worth_it), sleep=sleep, reraise=True

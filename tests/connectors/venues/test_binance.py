@@ -45,7 +45,8 @@ def test_recorded_books_are_read_whole_exact_and_in_order(recordings: Path, name
         assert book.sequence == raw["lastUpdateId"]
         assert len(book.bids) == len(raw["bids"])
         assert len(book.asks) == len(raw["asks"])
-        assert [str(level.price) for level in book.bids] == [row[0] for row in raw["bids"]]
+        assert [level.price for level in book.bids] == [Decimal(row[0]) for row in raw["bids"]]
+        assert [level.size for level in book.asks] == [Decimal(row[1]) for row in raw["asks"]]
         assert book.bids[0].price < book.asks[0].price
         prices, _ = book.asks.floats()
         assert prices == sorted(prices)
@@ -129,7 +130,10 @@ def test_inverse_sizes_become_base_units() -> None:
 
 @pytest.mark.parametrize(
     ("instrument", "asked", "limit", "cost"),
-    [(BTC, 1, 1, 5), (BTC, 101, 101, 25), (BTC, 9999, 5000, 250), (PERP, 1, 5, 5), (PERP, 101, 500, 25), (PERP, 5000, 1000, 50)],
+    [
+        (BTC, 1, 1, 5), (BTC, 101, 101, 25), (BTC, 9999, 5000, 250),
+        (PERP, 1, 5, 5), (PERP, 101, 500, 25), (PERP, 5000, 1000, 50),
+    ],
 )  # fmt: skip
 def test_the_next_allowed_depth_is_asked_at_its_weight(
     instrument: Instrument, asked: int, limit: int, cost: float

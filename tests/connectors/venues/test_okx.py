@@ -21,13 +21,16 @@ SWAP = Instrument(
 # Shapes: okx.com/docs-v5, "Get order book" and "Get funding rate", read 2026-11-21 through ccxt 4.5.90.
 BOOK = {
     "code": "0", "msg": "",
-    "data": [{"asks": [["41006.8", "0.60", "0", "1"]], "bids": [["41006.3", "30", "0", "2"]], "ts": "1629966436396", "seqId": 3235851742}],
+    "data": [{
+        "asks": [["41006.8", "0.60", "0", "1"]], "bids": [["41006.3", "30", "0", "2"]],
+        "ts": "1629966436396", "seqId": 3235851742,
+    }],
 }  # fmt: skip
 RATE = {
     "code": "0", "msg": "",
     "data": [{
-        "fundingRate": "0.0000182221218054", "fundingTime": "1703088000000", "instId": "BTC-USDT-SWAP", "instType": "SWAP",
-        "method": "current_period", "nextFundingRate": "", "nextFundingTime": "1703116800000",
+        "fundingRate": "0.0000182221218054", "fundingTime": "1703088000000", "instId": "BTC-USDT-SWAP",
+        "instType": "SWAP", "method": "current_period", "nextFundingRate": "", "nextFundingTime": "1703116800000",
     }],
 }  # fmt: skip
 MARK = {"code": "0", "data": [{"instId": "BTC-USDT-SWAP", "instType": "SWAP", "markPx": "42310.6", "ts": "1"}]}
