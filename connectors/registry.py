@@ -10,7 +10,7 @@ from connectors.base import Capabilities, Connector, VenueContext
 from connectors.environments import TESTNET, needs_testnet, place
 from connectors.market_cache import MarketCache
 from connectors.side_by_side import side_by_side
-from domain.errors import BadAnswer, ConfigError, CrossbookError, Retired, UsageError
+from domain.errors import BadAnswer, ConfigError, CrossbookError, Refused, Retired, UsageError
 from domain.time import rfc3339
 from utils.config.paths import cache_dir, state_dir
 from utils.resilience.store import open_store
@@ -115,10 +115,12 @@ class Venues:
 
         Raises:
             Retired: the venue has closed.
-            CrossbookError: what `failures` says about it, where no list of instruments is the reason excepted.
+            Refused: it has no test environment, and this is `testnet`.
         """
         if name in self.retired:
             raise Retired(f"{name} has closed: {self.retired[name]}.", venue=name)
+        if isinstance(failure := self.failures.get(name), Refused):
+            raise failure
         with self._lock:
             if name not in self._connectors:
                 self._connectors[name] = self.classes[name](name, self._context(self.config.venues[name]))

@@ -4,9 +4,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from connectors.base import Connector
 from domain.errors import UsageError
 from domain.exit_codes import ExitCode
 from domain.quotes import NOT_LISTED, OK, RETIRED
@@ -16,7 +15,7 @@ from market_data.basis import Rate, basis_books, find_rates
 from market_data.cross import Cross, find_cross
 from market_data.listing import NUMERAIRES, Listed, Target, locate, unknown
 from market_data.quotes import VenueRow, best_ask, best_bid, mid_of, spread_bps
-from market_data.references import Reference, reference_price
+from market_data.references import Reference, Standby, reference_price
 from market_data.rows import Fetched, judged_row, quote_job, sized_job
 from market_data.sizing import cross_of_sized, in_numeraire, price_for_size
 from market_data.walking import BASE, QUOTE
@@ -25,6 +24,8 @@ from utils.symbols.language import DOLLARS
 if TYPE_CHECKING:
     from connectors.registry import Venues
     from utils.config.settings import Config
+
+Job = Callable[[], Fetched]
 
 MARGIN = Decimal("1.05")
 """A notional in another dollar may need this much more depth than it seems before the basis is known."""
@@ -122,15 +123,16 @@ def best_prices(
         if not _plans(target, wanted) and not venues.failures:
             raise unknown(venues.cache, venues.names, target)
         _check_numeraire(target, wanted)
-    jobs: dict[str, Callable[[], Fetched]] = {}
-    for target in targets:
-        for plan in _plans(target, wanted):
-            jobs[plan.key] = _job(venues.connector(plan.listed.instrument.venue), plan.listed, wanted)
+    jobs = {plan.key: _job(venues, plan.listed, wanted) for target in targets for plan in _plans(target, wanted)}
+    standbys = [_standby(venues, config, deadline, target, wanted, jobs) for target in targets]
     books = basis_books(venues.cache, venues.names, wanted.numeraire) if wanted.numeraire else []
     for instrument in books:
         plain = Listed(instrument)
-        jobs.setdefault(_key(plain), _job(venues.connector(instrument.venue), plain, Wanted()))
-    answers = ask_all(jobs, deadline)
+        jobs.setdefault(_key(plain), _job(venues, plain, Wanted()))
+    references = {
+        f"reference {target.symbol}": standby.reference for target, standby in zip(targets, standbys, strict=True)
+    }
+    answers: dict[str, Answer[Any]] = ask_all({**jobs, **references}, deadline)
     context = _Context(venues, config, deadline, wanted, explicit, answers)
     rates = context.rates(targets, books)
     return [context.consolidate(target, rates) for target in targets]
@@ -146,7 +148,7 @@ class _Context:
         deadline: float,
         wanted: Wanted,
         explicit: bool,
-        answers: Mapping[str, Answer[Fetched]],
+        answers: Mapping[str, Answer[Any]],
     ) -> None:
         self.venues = venues
         self.config = config
@@ -155,9 +157,9 @@ class _Context:
         self.explicit = explicit
         self.answers = answers
         self.now_ns = time.time_ns()
-        self.references: dict[str, Reference | None] = {}
 
     def consolidate(self, target: Target, rates: Mapping[str, Rate]) -> Bbo:
+        """Put one symbol's rows together and find the best."""
         rows = [self.row(plan, target) for plan in _plans(target, self.wanted)]
         for row, plan in zip(rows, _plans(target, self.wanted), strict=True):
             self.settle(row, plan, rates)
@@ -174,7 +176,7 @@ class _Context:
         answer.rates = [rate for rate in rates.values() if rate.currency != rate.numeraire]
         answer.exit_code = verdict([row.status for row in asked])
         if self.wanted.reference or not any(row.status == OK for row in rows):
-            answer.reference = self.reference(target.asset, target.quote, target.multiplier)
+            answer.reference = self.reference(target)
         return answer
 
     def row(self, plan: Plan, target: Target) -> VenueRow:
@@ -201,19 +203,23 @@ class _Context:
         needed = {plan.listed.instrument.quote for target in targets for plan in _plans(target, self.wanted)}
         return find_rates(sorted(needed), self.wanted.numeraire, rows, self._usd_price)
 
-    def reference(self, asset: str, quote: str, multiplier: int = 1) -> Reference | None:
-        """Ask the reference once per asset; None when it has no answer."""
-        key = f"{asset}/{quote}"
-        if key not in self.references:
-            self.references[key] = reference_price(self.venues, self.config, asset, quote, self.deadline)
-        found = self.references[key]
-        return found.times(multiplier) if found else None
+    def reference(self, target: Target) -> Reference:
+        """Return what the reference said, or why it said nothing."""
+        answer = self.answers[f"reference {target.symbol}"]
+        if answer.value is not None:
+            return cast(Reference, answer.value)
+        if answer.error is not None:
+            symbol = f"{target.asset}/{target.quote}"
+            return Reference("reference", symbol, None, reason=answer.error.message)
+        return reference_price(self.venues, self.config, target.asset, target.quote, self.deadline).times(
+            target.multiplier
+        )
 
     def _usd_price(self, currency: str) -> tuple[Decimal, str] | None:
         if currency == "USD":
             return Decimal(1), "USD"
-        found = self.reference(currency, "USD")
-        return (found.price, found.source) if found and found.price is not None else None
+        found = reference_price(self.venues, self.config, currency, "USD", self.deadline)
+        return None if found.price is None else (found.price, found.source)
 
 
 def _check_numeraire(target: Target, wanted: Wanted) -> None:
@@ -236,7 +242,22 @@ def _key(listed: Listed) -> str:
     return f"{listed.instrument.venue} {listed.instrument.symbol} {listed.size_factor}"
 
 
-def _job(connector: Connector, listed: Listed, wanted: Wanted) -> Callable[[], Fetched]:
+def _standby(
+    venues: "Venues", config: "Config", deadline: float, target: Target, wanted: Wanted, jobs: dict[str, Job]
+) -> Standby:
+    """Let a reference stand by for a target's jobs, which are wrapped in place."""
+
+    def ask() -> Reference:
+        return reference_price(venues, config, target.asset, target.quote, deadline).times(target.multiplier)
+
+    standby = Standby(ask, deadline, at_once=wanted.reference)
+    for plan in _plans(target, wanted):
+        jobs[plan.key] = standby.watched(jobs[plan.key])
+    return standby
+
+
+def _job(venues: "Venues", listed: Listed, wanted: Wanted) -> Job:
+    connector = venues.connector(listed.instrument.venue)
     if wanted.amount is None:
         return quote_job(connector, listed)
     return sized_job(connector, listed, wanted.amount * (MARGIN if wanted.numeraire else 1), wanted.unit)

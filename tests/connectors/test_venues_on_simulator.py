@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,12 +22,23 @@ VENUES = ("binance", "okx", "bybit", "kucoin", "deribit")
 ANY_DOLLAR = ("BTC/USDT", "BTC/USDC", "BTC/USD")
 
 
+@pytest.fixture(scope="module")
+def downloaded() -> dict[str, bytes]:
+    """The market cache of the first test, for the others."""
+    return {}
+
+
 @pytest.fixture
-def venues(sim: Any) -> Iterator[Venues]:
+def venues(sim: Any, home: Path, downloaded: dict[str, bytes]) -> Iterator[Venues]:
+    cache = home / "cache"
+    cache.mkdir()
+    for name, content in downloaded.items():
+        (cache / name).write_bytes(content)
     opened = open_venues(load_config(environment="sim"), VENUES)
     try:
         opened.ensure_markets()
         assert not opened.failures
+        downloaded["markets.sqlite"] = (cache / "markets.sqlite").read_bytes()
         opened.start(time.monotonic() + 60)
         yield opened
     finally:

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from domain.errors import AmbiguousSymbol, UnknownSymbol, UsageError
 from domain.instruments import FUTURE, PERPETUAL, SPOT, Instrument
-from utils.symbols.language import canonical, near_match, nearest, read
+from utils.symbols.language import near_match, nearest, read
 from utils.symbols.multipliers import split_multiplier
+from utils.symbols.parts import Parts, canonical, parts_of
 
 
 def listed(venue: str, symbol: str, native_id: str, kind: str = SPOT) -> Instrument:
@@ -114,3 +115,24 @@ def test_canonical_form_is_stable(text: str) -> None:
 
 def test_nearest_is_ordered_by_likeness() -> None:
     assert nearest("BTCUSDT", ["ETH/USDT", "BTC/USDT", "BTC/USDC"])[0] == "BTC/USDT"
+
+
+@pytest.mark.parametrize(
+    ("symbol", "expected"),
+    [
+        ("BTC/USDT", Parts("BTC", "USDT")),
+        ("BTC/USD:BTC", Parts("BTC", "USD", "BTC")),
+        ("BTC/USD:BTC-261225", Parts("BTC", "USD", "BTC", "261225")),
+        ("XRP/USDC:USDC-261225-0.625-C", Parts("XRP", "USDC", "USDC", "261225", "0.625", "C")),
+        ("BTC/USDT:", None),
+        ("/USDT", None),
+        ("BTC", None),
+        ("BTC/USD:BTC-26122", None),
+        ("BTC/USD:BTC-261225-1", None),
+        ("BTC/USD:BTC-261225-x-C", None),
+        ("BTC/USD:BTC-261225-1-X", None),
+        ("BTC/USD/T", None),
+    ],
+)
+def test_canonical_symbols_are_taken_apart(symbol: str, expected: Parts | None) -> None:
+    assert parts_of(symbol) == expected

@@ -10,16 +10,9 @@ from dataclasses import dataclass
 
 from domain.errors import AmbiguousSymbol, UnknownSymbol, UsageError
 from domain.instruments import SPOT, Instrument
+from utils.symbols.parts import DOLLARS, MAX_LENGTH, Parts, canonical, parts_of
 
-DOLLARS = frozenset({"USD", "USDT", "USDC", "DAI", "FDUSD", "TUSD", "PYUSD", "USDE"})
-"""Currencies that aim at one US dollar: near matches, never the same thing."""
-
-_CANONICAL = re.compile(
-    r"^(?P<base>[A-Z0-9._$-]{1,40})/(?P<quote>[A-Z0-9]{1,20})(:(?P<settle>[A-Z0-9]{1,20})"
-    r"(-(?P<expiry>\d{6})(-(?P<strike>\d+(\.\d+)?)-(?P<option>[CP]))?)?)?$"
-)
 _SEPARATORS = re.compile(r"[-_/:\s]+")
-MAX_LENGTH = 64
 
 
 @dataclass(frozen=True)
@@ -28,12 +21,6 @@ class Match:
 
     symbol: str
     also: tuple[str, ...] = ()
-
-
-def canonical(text: str) -> str | None:
-    """Return a text in canonical form when it has that form (any case), else None."""
-    text = text.strip().upper()
-    return text if len(text) <= MAX_LENGTH and _CANONICAL.match(text) else None
 
 
 def squeezed(text: str) -> str:
@@ -84,18 +71,21 @@ def nearest(text: str, symbols: Iterable[str], count: int = 5) -> list[str]:
 
 def near_match(symbol: str, instruments: Iterable[Instrument]) -> str | None:
     """Find the same asset and kind against another dollar: `BTC/USDC` where `BTC/USDT` is asked and not listed."""
-    wanted = _CANONICAL.match(symbol)
-    if wanted is None or wanted["quote"] not in DOLLARS:
+    wanted = parts_of(symbol)
+    if wanted is None or wanted.quote not in DOLLARS:
         return None
-    shape = (wanted["settle"] is None, wanted["expiry"], wanted["strike"], wanted["option"])
     for instrument in sorted(instruments, key=lambda i: i.symbol):
-        found = _CANONICAL.match(instrument.symbol)
-        if found is None or found["base"] != wanted["base"] or instrument.quote not in DOLLARS:
+        found = parts_of(instrument.symbol)
+        if found is None or found.base != wanted.base or instrument.quote not in DOLLARS:
             continue
         linear = instrument.settle in (None, instrument.quote)
-        if linear and (found["settle"] is None, found["expiry"], found["strike"], found["option"]) == shape:
+        if linear and _shape(found) == _shape(wanted):
             return instrument.symbol
     return None
+
+
+def _shape(parts: Parts) -> tuple[object, ...]:
+    return parts.settle is None, parts.expiry, parts.strike, parts.option
 
 
 def collisions(instruments: Iterable[Instrument]) -> Mapping[str, Sequence[str]]:
