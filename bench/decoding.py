@@ -25,7 +25,9 @@ def run() -> None:
     body = _bytes()
     exchange = ccxt.binance({"enableRateLimit": False})
     exchange.set_markets([_market(exchange)])
-    exchange.session = SimpleNamespace(request=lambda *_, **__: _answer(body), cookies=SimpleNamespace(clear=lambda: None), headers={})
+    exchange.session = SimpleNamespace(
+        request=lambda *_, **__: _answer(body), cookies=SimpleNamespace(clear=lambda: None), headers={}
+    )
     instrument = Instrument(
         "binance", "BTC/USDT", "BTCUSDT", SPOT, "BTC", "USDT", None, "BTC", product="spot", tick_size=Decimal("0.01")
     )

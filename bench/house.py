@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from simulator.daemon import ensure_running, stop
+from simulator.daemon import State, ensure_running, stop
 
 
 class House:
     """A running simulator, and the environment that points the command line at it."""
 
-    def __init__(self, home: Path, state: dict[str, Any]) -> None:
+    def __init__(self, home: Path, state: State) -> None:
         self.home = home
         self.hosts: dict[str, str] = state["hosts"]
         self.environment = {"CROSSBOOK_HOME": str(home), "CROSSBOOK_ENV": "sim"}

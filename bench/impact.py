@@ -1,5 +1,8 @@
 """Price impact of 100 sizes over 5,000 levels, against one walk of the same book."""
 
+from collections.abc import Callable
+from functools import partial
+
 from bench.inprocess import medians
 from bench.timing import show
 from market_data.sweep import impact_of
@@ -20,10 +23,10 @@ def run() -> None:
                 base += amount
             return quote / base
 
-        calls = {
+        calls: dict[str, Callable[[], object]] = {
             "one walk of the book": one_walk,
-            "impact at 100 sizes": lambda p=prices, a=amounts, s=sizes: impact_of((p, a), s),
-            "impact at 1 size (1 % of the book)": lambda p=prices, a=amounts, s=sizes: impact_of((p, a), s[:1]),
+            "impact at 100 sizes": partial(impact_of, (prices, amounts), sizes),
+            "impact at 1 size (1 % of the book)": partial(impact_of, (prices, amounts), sizes[:1]),
         }
         target = "impact at 100 sizes at most 2 ×" if count == 5000 else "(shown for comparison)"
         show(f"Price impact over {count} levels", medians(calls), "one walk of the book", target)

@@ -13,7 +13,10 @@ TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("The price for your size, after your taker fee", ("bbo BTC/USDT --size 5", "bbo BTC/USDT --quote-size 100000")),
     ("One dollar to compare USD, USDT and USDC books in", ("bbo BTC/USD --numeraire USDT",)),
     ("The same asset under different names and multiples", ("bbo PEPE/USDT:USDT", "symbols explain 1000PEPE")),
-    ("Books: one venue's, and all venues merged", ("book BTC/USD:BTC --depth 5", "book BTC/USDT --consolidated --depth 8")),
+    (
+        "Books: one venue's, and all venues merged",
+        ("book BTC/USD:BTC --depth 5", "book BTC/USDT --consolidated --depth 8"),
+    ),
     (
         "What a market order would cost, per venue and split across them",
         ("impact BTC/USDT buy --quote 500000", "impact BTC/USDT sell --base 2 --curve"),

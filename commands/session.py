@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -33,9 +33,7 @@ class Session:
 def configured(env: str | None = None, timeout: float | None = None) -> Config:
     """Read the configuration as this command line asks for it (`--env` may stand before the subcommand)."""
     outer = click.get_current_context().find_root().params
-    return load_config(
-        environment=env or outer.get("env"), timeout_s=timeout, config_file=outer.get("config_file")
-    )
+    return load_config(environment=env or outer.get("env"), timeout_s=timeout, config_file=outer.get("config_file"))
 
 
 def open_session(
@@ -55,7 +53,7 @@ def open_session(
     # The deadline is for the answer; a first download of instrument lists has its own time, shown as progress.
     opened = open_venues(config, list(venues) or None)
     if markets:
-        opened.ensure_markets(progress=_progress())
+        opened.ensure_markets(progress=progress)
     deadline = time.monotonic() + config.timeout_s
     opened.start(deadline)
     return Session(config, opened, deadline)
@@ -73,8 +71,6 @@ def finish(report: Report, output: str) -> None:
     raise click.exceptions.Exit(int(emit(report, output)))
 
 
-def _progress() -> Callable[[str, str], None]:
-    def show(venue: str, state: str) -> None:
-        sys.stderr.write(f"{venue}: {state}\n")
-
-    return show
+def progress(venue: str, state: str) -> None:
+    """Say on stderr what a venue's download has come to."""
+    sys.stderr.write(f"{venue}: {state}\n")

@@ -3,7 +3,7 @@
 import click
 
 from commands.options import common_options
-from commands.session import finish, open_session
+from commands.session import finish, open_session, progress
 from utils.rendering import Report, Table
 
 
@@ -71,7 +71,8 @@ def refresh(env: str | None, venues: tuple[str, ...], output: str, timeout: floa
     from market_data.symbols import refreshed
 
     session = open_session(env, venues, timeout, markets=False)
-    answer, code = refreshed(session.venues, session.deadline())
-    rows = [(row["venue"], row["instruments"], row["status"], row["reason"]) for row in answer]
-    table = Table(("venue", "instruments", "status", "reason"), rows, session.environment)
-    finish(Report({"environment": session.environment, "venues": answer}, [table], exit_code=code), output)
+    answer, code = refreshed(session.venues, progress)
+    headers = ("venue", "instruments", "fetched", "status", "reason")
+    table = Table(headers, [[row[key] for key in headers] for row in answer], session.environment)
+    record = {"environment": session.environment, "venues": answer}
+    finish(Report(record, [table], notes=session.venues.notes, exit_code=code), output)

@@ -9,14 +9,14 @@ import select
 import socket
 import threading
 import time
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+from httptools import HttpParserError, HttpParserUpgrade
 
 from connectors.endpoints import Address, Endpoints, is_loopback, look_up, split_url, tls_context
+from connectors.http_answer import Answer, inflated
 from domain.errors import BadAnswer, CrossbookError, NotSent, TimedOut, Unavailable
 
 if TYPE_CHECKING:
@@ -74,52 +74,6 @@ class Connected(NamedTuple):
     target: str
 
 
-class _Answer:
-    """Callbacks of the parser: collects one answer; interim (1xx) answers are passed over."""
-
-    def __init__(self) -> None:
-        self.parser = HttpResponseParser(self)
-        self.started = self.extra = self.keep_alive = False
-        self._restart()
-
-    def _restart(self) -> None:
-        self.headers: dict[str, str] = {}
-        self.parts: list[bytes] = []
-        self.head_done = self.complete = False
-        self.status = 0
-
-    def on_message_begin(self) -> None:
-        self.started = True
-        self.extra = self.complete  # a second answer, which nobody asked for
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self.head_done:
-            return  # trailers of a chunked body, or a second answer
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
-
-    def on_headers_complete(self) -> None:
-        if not self.complete:
-            self.head_done = True
-            self.status = self.parser.get_status_code()
-
-    def on_body(self, body: bytes) -> None:
-        if not self.complete:
-            self.parts.append(body)
-
-    def on_message_complete(self) -> None:
-        if 100 <= self.status < 200:
-            self._restart()
-        else:
-            self.complete = True
-            self.keep_alive = self.parser.should_keep_alive()  # llhttp forgets it with the next byte
-
-    def ends_with_connection(self) -> bool:
-        """Tell whether the end of the connection is the end of the body (neither length nor chunks announced)."""
-        framed = "content-length" in self.headers or "chunked" in self.headers.get("transfer-encoding", "").lower()
-        return self.head_done and not framed
-
-
 class HttpClient:
     """HTTP for one environment: several threads may use one client; idle connections are kept per origin.
 
@@ -156,7 +110,7 @@ class HttpClient:
         started = time.perf_counter_ns()
         try:
             answer = exchange.run(head + request.body, request.method)
-            body = _inflated(b"".join(answer.parts), answer.headers.get("content-encoding", ""), real.host)
+            body = inflated(b"".join(answer.parts), answer.headers.get("content-encoding", ""), real.host, MAX_BODY)
         except CrossbookError as error:
             error.message = self._redact(error.message)
             error.args = (error.message,)
@@ -224,7 +178,7 @@ class _Exchange:
         self.received = 0
         self.received_at_ns = 0
 
-    def run(self, data: bytes, method: str) -> _Answer:
+    def run(self, data: bytes, method: str) -> Answer:
         """Send over a kept connection if there is one, else over a new one."""
         connection = self._client.take(self._origin)
         if connection is not None:
@@ -235,9 +189,9 @@ class _Exchange:
         assert answer is not None  # only a repeatable exchange ends without an answer
         return answer
 
-    def _talk(self, connection: socket.socket, data: bytes, method: str, *, may_repeat: bool) -> _Answer | None:
+    def _talk(self, connection: socket.socket, data: bytes, method: str, *, may_repeat: bool) -> Answer | None:
         """Send and receive on one connection; None when it ended before any byte came and `may_repeat`."""
-        answer = _Answer()
+        answer = Answer()
         reusable = False
         try:
             connection.settimeout(self._left(TimedOut, "was asked"))
@@ -261,7 +215,7 @@ class _Exchange:
             return None
         raise Unavailable(f"{self._host} closed the connection without an answer.")
 
-    def _receive(self, connection: socket.socket, answer: _Answer, method: str) -> None:
+    def _receive(self, connection: socket.socket, answer: Answer, method: str) -> None:
         """Feed the parser until the answer, or the connection, is at its end."""
         total = 0
         while not answer.complete:
@@ -376,23 +330,3 @@ def _head(request: Request, target: str, netloc: str) -> bytes:
         return "\r\n".join(lines).encode("latin-1")
     except UnicodeEncodeError:
         raise NotSent("A header with characters outside Latin-1 cannot be sent.") from None
-
-
-def _inflated(body: bytes, encoding: str, host: str) -> bytes:
-    """Undo the content coding, never to more than MAX_BODY bytes."""
-    encoding = encoding.strip().lower()
-    if encoding in ("", "identity") or not body:
-        return body
-    if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise BadAnswer(f"The answer of {host} has a coding that was not offered: {ascii(encoding)[:40]}.")
-    raw = encoding == "deflate" and (body[0] & 0x0F) != 8  # some servers leave the zlib header out
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS if raw else zlib.MAX_WBITS | 32)
-    try:
-        plain = inflater.decompress(body, MAX_BODY + 1)
-    except zlib.error:
-        raise BadAnswer(f"The compressed answer of {host} is damaged.") from None
-    if len(plain) > MAX_BODY:
-        raise BadAnswer(f"The answer of {host} is larger than we read ({MAX_BODY} bytes, decompressed).")
-    if not inflater.eof:
-        raise BadAnswer(f"The compressed answer of {host} was cut off.")
-    return plain

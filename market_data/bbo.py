@@ -19,7 +19,7 @@ from market_data.references import Reference, Standby, reference_price
 from market_data.rows import Fetched, judged_row, quote_job, sized_job
 from market_data.sizing import cross_of_sized, in_numeraire, price_for_size
 from market_data.walking import BASE, QUOTE
-from utils.symbols.language import DOLLARS
+from utils.symbols.parts import DOLLARS
 
 if TYPE_CHECKING:
     from connectors.registry import Venues

@@ -7,8 +7,9 @@ from typing import NamedTuple, Protocol
 
 from domain.errors import UnknownSymbol
 from domain.instruments import Instrument
-from utils.symbols.language import DOLLARS, canonical, nearest, read
+from utils.symbols.language import nearest, read
 from utils.symbols.multipliers import split_multiplier
+from utils.symbols.parts import DOLLARS, canonical
 
 NUMERAIRES = ("USDT", "USDC", "USD")
 ONE = Decimal(1)

@@ -1,7 +1,8 @@
 """One symbol language for every venue: listing, mapping, and the price evidence that names mean the same asset."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,9 @@ from domain.instruments import FUTURE, OPTION, PERPETUAL, SPOT, Instrument
 from domain.money import plain
 from domain.time import rfc3339
 from market_data.ask import ask_all
-from utils.symbols.language import DOLLARS, nearest, read
+from utils.symbols.language import nearest, read
 from utils.symbols.multipliers import split_multiplier
+from utils.symbols.parts import DOLLARS
 
 if TYPE_CHECKING:
     from connectors.registry import Venues
@@ -91,7 +93,7 @@ def explanation(venues: "Venues", text: str, deadline: float) -> dict[str, Any]:
         asset = split_multiplier(match.symbol.split("/")[0])[1]
         listed = {name: venues.cache.by_asset(name, asset) for name in venues.names}
     priced = {name: _worth_pricing(found) for name, found in listed.items() if found}
-    jobs = {name: (lambda name=name: _unit_prices(venues, name, priced[name])) for name in priced}
+    jobs = {name: partial(_unit_prices, venues, name, found) for name, found in priced.items()}
     answers = ask_all(jobs, deadline)
     prices: dict[tuple[str, str], Decimal] = {}
     reasons: dict[str, str] = {}
@@ -109,19 +111,26 @@ def explanation(venues: "Venues", text: str, deadline: float) -> dict[str, Any]:
     return {"asset": asset, "instruments": rows, "summary": _summary(asset, rows)}
 
 
-def refreshed(venues: "Venues", deadline: float) -> tuple[list[dict[str, Any]], ExitCode]:
-    """Download the instrument lists again; return a row a venue and the exit code."""
-    venues.ensure_markets(force=True)
+def refreshed(venues: "Venues", progress: Callable[[str, str], None]) -> tuple[list[dict[str, Any]], ExitCode]:
+    """Download the instrument lists again; return a row a venue and the exit code.
+
+    Args:
+        progress: told (venue, state in words) as lists come in.
+    """
+    before = {name: venues.cache.fetched_at_ms(name) for name in venues.names}
+    venues.ensure_markets(progress=progress, force=True)
     rows = []
     for name in venues.names:
         failure = venues.failures.get(name)
-        count = len(venues.cache.symbols(name))
+        fetched_ms = venues.cache.fetched_at_ms(name)
+        kept = failure is None and fetched_ms == before[name]
         rows.append(
             {
                 "venue": name,
-                "instruments": count,
-                "status": "ok" if failure is None else "unavailable",
-                "reason": failure.message if failure else None,
+                "instruments": len(venues.cache.symbols(name)),
+                "fetched": rfc3339(fetched_ms) if fetched_ms else None,
+                "status": "unavailable" if failure or kept else "ok",
+                "reason": failure.message if failure else "the older list is kept" if kept else None,
             }
         )
     failed = [row for row in rows if row["reason"]]

@@ -5,6 +5,7 @@ import shutil
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ def examine(venues: "Venues", deadline: float) -> list[Finding]:
         found.append(Finding("simulator", OK, f"serves {venues.cache.environment_key.partition('/')[2]}"))
     for name in venues.names:
         found += [_keys(venues, name), _market_cache(venues, name)]
-    answers = ask_all({name: (lambda name=name: _reach(venues, name)) for name in venues.names}, deadline)
+    answers = ask_all({name: partial(_reach, venues, name) for name in venues.names}, deadline)
     for name, answer in answers.items():
         if answer.value is not None:
             found += answer.value
@@ -127,5 +128,7 @@ def _unreachable(name: str, error: CrossbookError) -> Finding:
         "maintenance": "Wait, or leave it out with --venue.",
         "rate_limited": "Wait; `python main.py ratelimit` shows until when.",
     }
-    remedy = error.hint or remedies.get(error.category, "Check the network, a proxy or firewall, and the venue's status page.")
+    remedy = error.hint or remedies.get(
+        error.category, "Check the network, a proxy or firewall, and the venue's status page."
+    )
     return Finding(f"{name}: reachable", WRONG, f"{error.category}: {error.message}", remedy)

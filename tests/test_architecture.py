@@ -10,9 +10,8 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("commands", "connectors", "domain", "market_data", "monitoring", "order_management", "simulator", "utils")
 SOURCES = [ROOT / "main.py", *(path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py")))]
-VENUES = [
-    name for name, entry in yaml.safe_load((ROOT / "config.yaml").read_text())["venues"].items() if "retired" not in entry
-]
+CONFIGURED = yaml.safe_load((ROOT / "config.yaml").read_text())["venues"]
+VENUES = [name for name, entry in CONFIGURED.items() if "retired" not in entry]
 NAMED_APART = re.compile(r"(connectors/venues|simulator/(venues|tape|market/listings))/")
 
 

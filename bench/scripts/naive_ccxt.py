@@ -5,6 +5,7 @@ Arguments: the simulator's hosts as JSON, the symbol, and ccxt's ids. Only the b
 
 import json
 import sys
+from typing import Any
 from urllib.parse import urlsplit
 
 import ccxt
@@ -12,7 +13,7 @@ import ccxt
 hosts, symbol, *ids = json.loads(sys.argv[1]), *sys.argv[2:]
 
 
-def redirected(urls):
+def redirected(urls: Any) -> Any:
     if isinstance(urls, dict):
         return {name: redirected(value) for name, value in urls.items()}
     if isinstance(urls, str) and (target := hosts.get(urlsplit(urls.replace("{hostname}", hostname)).hostname)):

@@ -7,11 +7,12 @@ import json
 import socket
 import sys
 import threading
+from typing import Any
 
-results = {}
+results: dict[str, tuple[list[object], list[object]]] = {}
 
 
-def ask(name, base, path, keys):
+def ask(name: str, base: str, path: str, keys: list[str | int]) -> None:
     host, port = base.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -21,7 +22,7 @@ def ask(name, base, path, keys):
             received += chunk
     head, _, body = received.partition(b"\r\n\r\n")
     assert b" 200 " in head.split(b"\r\n")[0] + b" ", head
-    found = json.loads(body)
+    found: Any = json.loads(body)
     for key in keys:
         found = found[key]
     bids, asks = found.get("bids", found.get("b")), found.get("asks", found.get("a"))

@@ -25,18 +25,16 @@ from domain.errors import (
 from domain.money import to_decimal
 
 BASE = "https://api.coingecko.com/api/v3"
-IDS: Mapping[str, str] = {
-    "BTC": "bitcoin", "ETH": "ethereum", "USDT": "tether", "USDC": "usd-coin", "XRP": "ripple", "BNB": "binancecoin",
-    "SOL": "solana", "DOGE": "dogecoin", "TRX": "tron", "ADA": "cardano", "BCH": "bitcoin-cash", "LINK": "chainlink",
-    "LTC": "litecoin", "AVAX": "avalanche-2", "SHIB": "shiba-inu", "DOT": "polkadot", "UNI": "uniswap",
-    "AAVE": "aave", "PEPE": "pepe", "KCS": "kucoin-shares", "OKB": "okb", "XLM": "stellar", "SUI": "sui",
-    "TON": "the-open-network", "NEAR": "near", "HYPE": "hyperliquid", "ETC": "ethereum-classic", "ATOM": "cosmos",
-    "FIL": "filecoin", "APT": "aptos", "ARB": "arbitrum", "OP": "optimism", "BONK": "bonk", "SATS": "sats-ordinals",
-    "SUSHI": "sushi", "DAI": "dai", "MNT": "mantle", "FLOKI": "floki", "CRV": "curve-dao-token",
-    "WBTC": "wrapped-bitcoin", "BSV": "bitcoin-cash-sv", "XMR": "monero", "ZEC": "zcash", "ICP": "internet-computer",
-    "PAXG": "pax-gold", "POL": "polygon-ecosystem-token", "INJ": "injective-protocol", "LDO": "lido-dao",
-    "USDE": "ethena-usde", "FDUSD": "first-digital-usd", "TUSD": "true-usd", "PYUSD": "paypal-usd",
-}  # fmt: skip
+_COMMON = """
+    BTC=bitcoin ETH=ethereum USDT=tether USDC=usd-coin XRP=ripple BNB=binancecoin SOL=solana DOGE=dogecoin TRX=tron
+    ADA=cardano BCH=bitcoin-cash LINK=chainlink LTC=litecoin AVAX=avalanche-2 SHIB=shiba-inu DOT=polkadot
+    UNI=uniswap AAVE=aave PEPE=pepe KCS=kucoin-shares OKB=okb XLM=stellar SUI=sui TON=the-open-network NEAR=near
+    HYPE=hyperliquid ETC=ethereum-classic ATOM=cosmos FIL=filecoin APT=aptos ARB=arbitrum OP=optimism BONK=bonk
+    SATS=sats-ordinals SUSHI=sushi DAI=dai MNT=mantle FLOKI=floki CRV=curve-dao-token WBTC=wrapped-bitcoin
+    BSV=bitcoin-cash-sv XMR=monero ZEC=zcash ICP=internet-computer PAXG=pax-gold POL=polygon-ecosystem-token
+    INJ=injective-protocol LDO=lido-dao USDE=ethena-usde FDUSD=first-digital-usd TUSD=true-usd PYUSD=paypal-usd
+"""
+IDS: Mapping[str, str] = dict(pair.split("=") for pair in _COMMON.split())
 """Codes of common assets -> CoinGecko's ids; any other is looked up, and refused when several coins have it."""
 CURRENCIES = frozenset({
     "USD", "EUR", "GBP", "JPY", "CHF", "CAD", "AUD", "NZD", "CNY", "HKD", "SGD", "KRW", "INR", "IDR", "BRL", "MXN",

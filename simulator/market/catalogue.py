@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 
-class UnknownAsset(LookupError):  # noqa: N818 - a sentence, not an error's name
+class UnknownAsset(LookupError):
     """The catalogue has no such asset; the message names the listing that asked for it."""
 
 

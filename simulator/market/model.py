@@ -14,7 +14,7 @@ FUTURE = "future"
 OPTION = "option"
 
 
-class NotRecorded(LookupError):  # noqa: N818 - it states a fact, nothing went wrong
+class NotRecorded(LookupError):
     """The market has no such figure (a tape answers only what was recorded); the message says which."""
 
 

@@ -35,7 +35,7 @@ class BinanceSpot(Dialect):
             multiplier=_multiplier(row["baseAsset"]), maker_fee="0.001", taker_fee="0.001", extra=row_items(row),
         )  # fmt: skip
 
-    def events(self, message: Message, listings: Mapping[str, Listing]) -> Iterable[Event]:  # noqa: ARG002
+    def events(self, message: Message, listings: Mapping[str, Listing]) -> Iterable[Event]:
         """Read depth snapshots, `depthUpdate` and `aggTrade`."""
         payload = message.payload
         if not isinstance(payload, dict):

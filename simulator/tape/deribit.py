@@ -37,7 +37,7 @@ class Deribit(Dialect):
             return [_figures(data, message.at_ms)]
         return []
 
-    def link(self, sequence: int | None, fresh: bool, change: Change) -> Link:  # noqa: ARG002 - one rule for both
+    def link(self, sequence: int | None, fresh: bool, change: Change) -> Link:
         """Follow `prev_change_id`."""
         return Link.NEXT if sequence is not None and change.previous == sequence else Link.GAP
 

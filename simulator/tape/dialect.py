@@ -82,7 +82,7 @@ class Dialect(ABC):
     def link(self, sequence: int | None, fresh: bool, change: Change) -> Link:
         """Tell how `change` follows on a book of `sequence`; `fresh` where that is a snapshot nothing followed yet."""
 
-    def verifies(self, change: Change, bids: Levels, asks: Levels) -> bool:  # noqa: ARG002 - most send no checksum
+    def verifies(self, change: Change, bids: Levels, asks: Levels) -> bool:
         """Tell whether the book after `change` (best levels first) is what the venue says it is."""
         return change.checksum is None
 

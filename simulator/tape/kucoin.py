@@ -24,7 +24,7 @@ class Kucoin(Dialect):
             return []
         return [_listing(row) for row in message.payload["data"]]
 
-    def events(self, message: Message, listings: Mapping[str, Listing]) -> Iterable[Event]:  # noqa: ARG002
+    def events(self, message: Message, listings: Mapping[str, Listing]) -> Iterable[Event]:
         """Read level2 snapshots, `trade.l2update` and `trade.l3match`."""
         payload = message.payload
         if not isinstance(payload, dict):
@@ -43,7 +43,7 @@ class Kucoin(Dialect):
             return [Traded(data["symbol"], message.at_ms, trade)]
         return []
 
-    def link(self, sequence: int | None, fresh: bool, change: Change) -> Link:  # noqa: ARG002 - one rule for both
+    def link(self, sequence: int | None, fresh: bool, change: Change) -> Link:
         """Follow the numbers, none of them left out."""
         if sequence is None or change.first is None or change.last is None:
             return Link.GAP

@@ -154,11 +154,11 @@ class TapeMarket:
         reel, timeline = self._of(listing)
         return timeline.figures_at(self._place(reel, now_ms).at_ms)
 
-    def funding(self, listing: Listing, now_ms: int) -> FundingView:  # noqa: ARG002 - no recording has any
+    def funding(self, listing: Listing, now_ms: int) -> FundingView:
         """Raise NotRecorded: none of the dialects has a stream of funding rates."""
         raise NotRecorded(f"no funding rate of {listing.venue} {listing.native_id} was recorded")
 
-    def funding_history(self, listing: Listing, start_ms: int, end_ms: int) -> Sequence[tuple[int, str]]:  # noqa: ARG002
+    def funding_history(self, listing: Listing, start_ms: int, end_ms: int) -> Sequence[tuple[int, str]]:
         """Return nothing: none of the dialects has settled rates."""
         return []
 

@@ -53,7 +53,7 @@ class Okx(Dialect):
             return [Figures(native_id, message.at_ms, _stats(row, listings[native_id])) for row in rows]
         return []
 
-    def link(self, sequence: int | None, fresh: bool, change: Change) -> Link:  # noqa: ARG002 - no numbers then
+    def link(self, sequence: int | None, fresh: bool, change: Change) -> Link:
         """Take every update: in 2022 they carried no numbers, their checksums tell."""
         return Link.NEXT
 

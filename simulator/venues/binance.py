@@ -86,7 +86,7 @@ class Binance(SimVenue):
             for section in WEIGHT_LIMITS
         }
 
-    def handle(self, port: str, request: SimRequest) -> SimReply:  # noqa: ARG002 - it has one port only
+    def handle(self, port: str, request: SimRequest) -> SimReply:
         """Answer a request to any of the hosts."""
         path = request.path
         section = next((name for prefix, name in SECTIONS.items() if path.startswith(prefix)), None)

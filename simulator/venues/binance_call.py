@@ -12,7 +12,7 @@ _SYMBOL = r"^[\w\-._&&[^a-z]]{1,50}$"
 _DIGITS = r"^[0-9]{1,20}$"
 
 
-class Refusal(Exception):  # noqa: N818 - the venue refuses; nothing is wrong here
+class Refusal(Exception):
     """An error as Binance reports it: `{"code":…,"msg":…}`."""
 
     def __init__(self, code: int, message: str, status: int = 400) -> None:

@@ -68,7 +68,7 @@ class Bybit(SimVenue):
             for category in CATEGORIES
         }
 
-    def handle(self, port: str, request: SimRequest) -> SimReply:  # noqa: ARG002 - it has one port only
+    def handle(self, port: str, request: SimRequest) -> SimReply:
         """Answer a request."""
         if not self.meter.admit():
             return _shut_out()

@@ -19,7 +19,7 @@ _MINUTES = {name: int(name) for name in ("1", "3", "5", "15", "30", "60", "120",
 _OPEN_INTEREST = {"5min": 5, "15min": 15, "30min": 30, "1h": 60, "4h": 240, "1d": 1440}
 
 
-class Refusal(Exception):  # noqa: N818 - the venue refuses; nothing is wrong here
+class Refusal(Exception):
     """An error as Bybit reports it, with HTTP 200: `retCode` and `retMsg`."""
 
     def __init__(self, code: int, message: str, result: object = None) -> None:

@@ -70,7 +70,7 @@ class Coingecko(SimVenue):
             "/coins/markets": self._coins_markets,
         }
 
-    def handle(self, port: str, request: SimRequest) -> SimReply:  # noqa: ARG002
+    def handle(self, port: str, request: SimRequest) -> SimReply:
         """Answer the routes under /api/v3; a paid key is refused at this host."""
         query = request.query
         if "x-cg-pro-api-key" in request.headers or "x_cg_pro_api_key" in query:
@@ -83,7 +83,7 @@ class Coingecko(SimVenue):
         except _RefusedError as refusal:
             return refusal.reply
 
-    def fault(self, kind: str, request: SimRequest, args: Mapping[str, Any]) -> SimReply:  # noqa: ARG002
+    def fault(self, kind: str, request: SimRequest, args: Mapping[str, Any]) -> SimReply:
         """Put a fault in CoinGecko's error object, or in the words of the Cloudflare edge before it."""
         retry = {"retry-after": str(args.get("retry_after_s", 60))}
         if kind == "rate_limited":
@@ -148,7 +148,7 @@ class Coingecko(SimVenue):
             "price_change_percentage_24h": round((price / before - 1) * 100, 5) if price and before else None,
         }
 
-    def _coins_list(self, query: Mapping[str, str], now_ms: int) -> object:  # noqa: ARG002
+    def _coins_list(self, query: Mapping[str, str], now_ms: int) -> object:
         rows = [{"id": identity} | dict(coin.extra) for identity, coin in sorted(self.coins.items())]
         extra: Row = {"platforms": {}} if query.get("include_platform") == "true" else {}
         return [{"id": row["id"], "symbol": row["symbol"], "name": row["name"]} | extra for row in rows]

@@ -79,7 +79,7 @@ class Deribit(SimVenue):
 
     # --- transport ---------------------------------------------------------------------------------------------------
 
-    def handle(self, port: str, request: SimRequest) -> SimReply:  # noqa: ARG002
+    def handle(self, port: str, request: SimRequest) -> SimReply:
         """Answer `/api/v2/<method>` by GET or POST, and JSON-RPC posted to `/api/v2`."""
         if request.path != "/api/v2" and not request.path.startswith("/api/v2/"):
             page = b"<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>404 Not Found</body>\r\n</html>\r\n"

@@ -33,7 +33,7 @@ class Deriv(SimVenue):
         super().__init__(market, clock)
         self.by_symbol: dict[str, Listing] = {listing.native_id: listing for listing in self.by_id.values()}
 
-    def handle(self, port: str, request: SimRequest) -> SimReply:  # noqa: ARG002
+    def handle(self, port: str, request: SimRequest) -> SimReply:
         """Refuse what is no WebSocket handshake, and handshakes without a valid app_id."""
         if request.path == PATH and not _APP_ID.fullmatch(request.query.get("app_id", "")):
             return json_reply({"error": "InvalidAppID"}, 401)
@@ -41,7 +41,7 @@ class Deriv(SimVenue):
             b"<!DOCTYPE html>\n<html><head><title>Page not found</title></head></html>", 404, {}, "text/html"
         )
 
-    def open_websocket(self, port: str, request: SimRequest, send: Send) -> WsSession | None:  # noqa: ARG002
+    def open_websocket(self, port: str, request: SimRequest, send: Send) -> WsSession | None:
         """Open a session at /websockets/v3?app_id=N."""
         if request.path != PATH or not _APP_ID.fullmatch(request.query.get("app_id", "")):
             return None

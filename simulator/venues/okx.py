@@ -73,7 +73,7 @@ class Okx(SimVenue):
         super().__init__(market, clock)
         self.windows = Windows()
 
-    def handle(self, port: str, request: SimRequest) -> SimReply:  # noqa: ARG002 - there is one port
+    def handle(self, port: str, request: SimRequest) -> SimReply:
         """Answer one request."""
         route = ROUTES.get((request.method, request.path))
         if route is None:
@@ -89,7 +89,7 @@ class Okx(SimVenue):
         except NotRecorded:
             return json_reply({"code": "52000", "data": [], "msg": "No market data available"})
 
-    def fault(self, kind: str, request: SimRequest, args: Mapping[str, Any]) -> SimReply:  # noqa: ARG002 - alike everywhere
+    def fault(self, kind: str, request: SimRequest, args: Mapping[str, Any]) -> SimReply:
         """Say a fault as OKX or the network in front of it says it."""
         wait_s = args.get("retry_after_s")
         headers = {} if wait_s is None else {"Retry-After": str(wait_s)}

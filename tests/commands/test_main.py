@@ -9,8 +9,10 @@ import pytest
 import main
 from tests.commands.clirun import ROOT, crossbook
 
-HEAVY = ("ccxt", "requests", "urllib3", "http.client", "boto3", "matplotlib", "numpy", "aiohttp", "asyncio", "websockets",
-         "yaml", "tenacity", "importlib.metadata", "concurrent.futures", "rich", "simulator.server")  # fmt: skip
+HEAVY = {
+    *("ccxt", "requests", "urllib3", "http.client", "boto3", "matplotlib", "numpy", "aiohttp", "asyncio"),
+    *("websockets", "yaml", "tenacity", "importlib.metadata", "concurrent.futures", "rich", "simulator.server"),
+}
 
 
 def loaded_by(*arguments: str) -> set[str]:
@@ -25,7 +27,7 @@ def test_help_lists_every_command_and_loads_none() -> None:
     for name in main.COMMANDS:
         assert f"\n  {name} " in done.out
     modules = loaded_by("--help")
-    assert not modules & set(HEAVY)
+    assert not modules & HEAVY
     assert not [name for name in modules if name.startswith(("commands.", "connectors", "utils", "sqlite3"))]
 
 
@@ -41,7 +43,7 @@ def test_bbo_with_warm_caches_loads_nothing_heavy(sim, output: str) -> None:
     arguments = ("bbo", "BTC/USDT", "--env", "sim", "--output", output)
     assert crossbook(*arguments).code == 0
     modules = loaded_by(*arguments)
-    assert not modules & set(HEAVY)
+    assert not modules & HEAVY
 
 
 def test_an_unknown_command_names_the_nearest() -> None:

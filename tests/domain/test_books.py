@@ -35,7 +35,19 @@ def test_an_empty_side_has_no_best() -> None:
 
 @pytest.mark.parametrize(
     "row",
-    [["x", "1"], ["1"], [], None, ["1", None], ["nan", "1"], ["1", "inf"], ["-1", "1"], ["1", "-1"], ["0", "1"], [1.5, "1"]],
+    [
+        ["x", "1"],
+        ["1"],
+        [],
+        None,
+        ["1", None],
+        ["nan", "1"],
+        ["1", "inf"],
+        ["-1", "1"],
+        ["1", "-1"],
+        ["0", "1"],
+        [1.5, "1"],
+    ],
 )
 def test_a_row_that_is_no_level_is_refused(row) -> None:
     with pytest.raises(BadNumber):

@@ -1,6 +1,5 @@
 """The symbol language: what people and venues write, read against what is listed."""
 
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

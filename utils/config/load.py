@@ -86,7 +86,7 @@ def _check_keys(found: Mapping[str, Any], allowed: Mapping[str, Any], prefix: st
 def _nearest(key: str, allowed: Mapping[str, Any]) -> str:
     import difflib
 
-    return (difflib.get_close_matches(key, allowed, n=1, cutoff=0.0) or [next(iter(allowed))])[0]
+    return str((difflib.get_close_matches(key, allowed, n=1, cutoff=0.0) or [next(iter(allowed))])[0])
 
 
 def _build(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Config:
@@ -108,7 +108,8 @@ def _build(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Config:
         settings = read(entry, VENUE, f"venues.{name}.")
         if "class_path" not in settings:
             raise ConfigError(
-                f"Venue '{name}' has no connector class.", hint=f"Add `class: package.module:Class` under venues.{name}."
+                f"Venue '{name}' has no connector class.",
+                hint=f"Add `class: package.module:Class` under venues.{name}.",
             )
         venues[name] = VenueSettings(name=name, **settings)
     return Config(
@@ -123,7 +124,7 @@ def _build(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Config:
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ConfigError(f"'{name}' must be text, not {value!r}.")
-    return value
+    return str(value)
 
 
 def _optional_text(name: str, value: Any) -> str | None:

@@ -33,7 +33,7 @@ class Table:
 class Report:
     """What a command found: `record` for machines, `tables` and `notes` for people, and the exit code.
 
-    CSV prints the first table. Notes go to stderr unless they belong to the answer (`summary`).
+    CSV prints the first table, and what further tables with the same headers add. Notes go to stderr unless they belong to the answer (`summary`).
     """
 
     record: Any
@@ -49,7 +49,7 @@ def emit(report: Report, output: str) -> ExitCode:
     if output == JSON:
         sys.stdout.write(to_json(report.record) + "\n")
     elif output == CSV:
-        _write_csv(report.tables[0] if report.tables else Table((), ()), sys.stdout)
+        _write_csv(report.tables, sys.stdout)
     else:
         _write_tables(report, sys.stdout)
     for note in report.notes:
@@ -89,12 +89,15 @@ def _jsonable(value: Any) -> Any:
     raise TypeError(f"cannot write {type(value).__name__} as JSON")
 
 
-def _write_csv(table: Table, stream: TextIO) -> None:
+def _write_csv(tables: Sequence[Table], stream: TextIO) -> None:
     import csv
 
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(table.headers)
-    writer.writerows([["" if value is None else cell(value) for value in row] for row in table.rows])
+    headers = list(tables[0].headers) if tables else []
+    writer.writerow(headers)
+    for table in tables:
+        if list(table.headers) == headers:
+            writer.writerows([["" if value is None else cell(value) for value in row] for row in table.rows])
 
 
 def _write_tables(report: Report, stream: TextIO) -> None:
