@@ -19,8 +19,8 @@ class Positive(click.ParamType):  # type: ignore[type-arg]
         """Read the number exactly as it was written."""
         try:
             number = to_decimal(value)
-        except BadNumber:
-            self.fail(f"{value!r} is not a number.", param, ctx)
+        except BadNumber as error:
+            self.fail(f"{error}.", param, ctx)
         if number <= 0:
             self.fail(f"{value!r} is not above zero.", param, ctx)
         if not SMALLEST <= number <= LARGEST:

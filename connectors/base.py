@@ -95,7 +95,7 @@ class Connector(ABC):
 
     def fetch_book(self, instrument: Instrument, depth: int) -> Book:
         """Ask for the book with at least `depth` levels a side where the venue has them (its next allowed depth)."""
-        raise self._unsupported("an order book")
+        raise self._unsupported("order book")
 
     def fetch_funding(self, instrument: Instrument) -> "Funding":
         """Ask for the running, and where given the predicted, funding rate of a perpetual."""

@@ -149,9 +149,14 @@ class MarketCache:
 
         Raises:
             TimedOut: another process was still downloading by then.
+            ConfigError: the folder cannot be written.
         """
         name = self.environment_key.replace("/", "_")
-        handle = os.open(self.path.with_name(f"markets-{name}-{venue}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        lock = self.path.with_name(f"markets-{name}-{venue}.lock")
+        try:
+            handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise _unwritable(lock, error) from error
         try:
             while True:
                 try:
@@ -226,7 +231,16 @@ class MarketCache:
         sys.stderr.write(f"The market cache {self.path} could not be read ({error}); it is rebuilt.\n")
         self.close()
         for suffix in ("", "-journal", "-wal", "-shm"):
-            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+            try:
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+            except OSError as problem:
+                raise _unwritable(self.path, problem) from error
+
+
+def _unwritable(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"{path} cannot be written: {error.strerror}.", hint="Check the permissions of its folder, or delete it."
+    )
 
 
 def encode(item: Instrument) -> str:

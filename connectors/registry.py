@@ -169,8 +169,8 @@ class Venues:
                     return
                 tell(name, "downloading instruments")
                 instruments = self.connector(name).fetch_instruments()
-                if not instruments:
-                    raise BadAnswer(f"{name} lists no instruments.", venue=name)
+                if not instruments and self.cache.symbols(name):
+                    raise BadAnswer(f"{name} lists no instruments all at once.", venue=name)
                 self.cache.replace(name, instruments)
                 tell(name, f"{len(instruments)} instruments")
 

@@ -4,6 +4,8 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
+    """What a process ends with. Documented in docs/commands.md; never renumbered."""
+
     OK = 0
     INTERNAL = 1
     USAGE = 2

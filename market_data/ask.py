@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from domain import quotes
 from domain.errors import (
@@ -46,13 +46,14 @@ _NONE_ANSWERED = (
 )
 
 
-class Answer(NamedTuple, Generic[T]):
+class Answer(Generic[T]):
     """What one venue answered, or the error that came instead, and how long it took."""
 
-    name: str
-    value: T | None
-    error: CrossbookError | None
-    elapsed_ms: float
+    def __init__(self, name: str, value: T | None, error: CrossbookError | None, elapsed_ms: float) -> None:
+        self.name = name
+        self.value = value
+        self.error = error
+        self.elapsed_ms = elapsed_ms
 
 
 def status_of(error: CrossbookError) -> str:

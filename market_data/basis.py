@@ -3,11 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domain.instruments import SPOT, Instrument
-from market_data.listing import NUMERAIRES, InstrumentLists
+from market_data.listing import NUMERAIRES
 from market_data.quotes import VenueRow, mid_of, spread_bps
+
+if TYPE_CHECKING:
+    from connectors.market_cache import MarketCache
 
 PLACES = Decimal("0.00000001")
 
@@ -34,7 +37,7 @@ class Rate:
         return f"1 {self.currency} = {self.rate:f} {self.numeraire}  ({self.source}{book}{age})"
 
 
-def basis_books(lists: InstrumentLists, names: Sequence[str], numeraire: str) -> list[Instrument]:
+def basis_books(lists: "MarketCache", names: Sequence[str], numeraire: str) -> list[Instrument]:
     """List the spot books between dollars that the asked venues have and that can lead to the numeraire."""
     pairs = [f"{one}/{other}" for one in NUMERAIRES for other in NUMERAIRES if one != other]
     return [

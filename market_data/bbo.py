@@ -2,27 +2,26 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from domain.errors import UsageError
 from domain.exit_codes import ExitCode
+from domain.instruments import Instrument
 from domain.quotes import NOT_LISTED, OK, RETIRED
 from market_data.absent import absent_rows, check_any_open
 from market_data.ask import Answer, ask_all, verdict
-from market_data.basis import Rate, basis_books, find_rates
-from market_data.cross import Cross, find_cross
 from market_data.listing import NUMERAIRES, Listed, Target, locate, unknown
 from market_data.quotes import VenueRow, best_ask, best_bid, mid_of, spread_bps
 from market_data.references import Reference, Standby, reference_price
 from market_data.rows import Fetched, judged_row, quote_job, sized_job
-from market_data.sizing import cross_of_sized, in_numeraire, price_for_size
 from market_data.walking import BASE, QUOTE
 from utils.symbols.parts import DOLLARS
 
 if TYPE_CHECKING:
     from connectors.registry import Venues
+    from market_data.basis import Rate
+    from market_data.cross import Cross
     from utils.config.settings import Config
 
 Job = Callable[[], Fetched]
@@ -31,13 +30,20 @@ MARGIN = Decimal("1.05")
 """A notional in another dollar may need this much more depth than it seems before the basis is known."""
 
 
-class Wanted(NamedTuple):
+class Wanted:
     """What is asked about every symbol: a size (base), or a quote_size (notional), another dollar, a reference."""
 
-    size: Decimal | None = None
-    quote_size: Decimal | None = None
-    numeraire: str | None = None
-    reference: bool = False
+    def __init__(
+        self,
+        size: Decimal | None = None,
+        quote_size: Decimal | None = None,
+        numeraire: str | None = None,
+        reference: bool = False,
+    ) -> None:
+        self.size = size
+        self.quote_size = quote_size
+        self.numeraire = numeraire
+        self.reference = reference
 
     @classmethod
     def checked(
@@ -63,20 +69,26 @@ class Wanted(NamedTuple):
         return BASE if self.size is not None else QUOTE
 
 
-@dataclass
 class Bbo:
     """The answer for one symbol."""
 
-    symbol: str
-    rows: list[VenueRow]
-    wanted: Wanted
-    best_bid: VenueRow | None = None
-    best_ask: VenueRow | None = None
-    cross: Cross | None = None
-    rates: Sequence[Rate] = ()
+    cross: "Cross | None" = None
+    rates: "Sequence[Rate]" = ()
     reference: Reference | None = None
     exit_code: ExitCode = ExitCode.OK
-    notes: list[str] = field(default_factory=list)
+
+    def __init__(self, symbol: str, rows: list[VenueRow], wanted: Wanted, notes: list[str]) -> None:
+        self.symbol = symbol
+        self.rows = rows
+        self.wanted = wanted
+        self.best_bid = best_bid(rows)
+        self.best_ask = best_ask(rows)
+        self.notes = notes
+        if self.crossed:
+            from market_data.cross import cross_of_sized, find_cross
+
+            sized = wanted.amount is not None
+            self.cross = cross_of_sized(self.best_bid, self.best_ask) if sized else find_cross(rows)
 
     @property
     def mid(self) -> Decimal | None:
@@ -125,7 +137,11 @@ def best_prices(
         _check_numeraire(target, wanted)
     jobs = {plan.key: _job(venues, plan.listed, wanted) for target in targets for plan in _plans(target, wanted)}
     standbys = [_standby(venues, config, deadline, target, wanted, jobs) for target in targets]
-    books = basis_books(venues.cache, venues.names, wanted.numeraire) if wanted.numeraire else []
+    books: list[Instrument] = []
+    if wanted.numeraire:
+        from market_data.basis import basis_books
+
+        books = basis_books(venues.cache, venues.names, wanted.numeraire)
     for instrument in books:
         plain = Listed(instrument)
         jobs.setdefault(_key(plain), _job(venues, plain, Wanted()))
@@ -158,7 +174,7 @@ class _Context:
         self.answers = answers
         self.now_ns = time.time_ns()
 
-    def consolidate(self, target: Target, rates: Mapping[str, Rate]) -> Bbo:
+    def consolidate(self, target: Target, rates: "Mapping[str, Rate]") -> Bbo:
         """Put one symbol's rows together and find the best."""
         rows = [self.row(plan, target) for plan in _plans(target, self.wanted)]
         for row, plan in zip(rows, _plans(target, self.wanted), strict=True):
@@ -169,10 +185,7 @@ class _Context:
         asked = rows + [row for row in absent if self.explicit or row.status not in (NOT_LISTED, RETIRED)]
         order = {name: place for place, name in enumerate((*self.venues.names, *self.venues.retired))}
         rows = sorted(rows + absent, key=lambda row: order.get(row.venue, len(order)))
-        answer = Bbo(
-            target.symbol, rows, self.wanted, best_bid(rows), best_ask(rows), notes=[*target.notes, *self.venues.notes]
-        )
-        answer.cross = cross_of_sized(answer.best_bid, answer.best_ask) if self.wanted.amount else find_cross(rows)
+        answer = Bbo(target.symbol, rows, self.wanted, [*target.notes, *self.venues.notes])
         answer.rates = [rate for rate in rates.values() if rate.currency != rate.numeraire]
         answer.exit_code = verdict([row.status for row in asked])
         if self.wanted.reference or not any(row.status == OK for row in rows):
@@ -183,8 +196,12 @@ class _Context:
         """Judge one venue's answer by itself."""
         return judged_row(self.venues, self.config, target, plan.listed, self.answers[plan.key], self.now_ns)
 
-    def settle(self, row: VenueRow, plan: Plan, rates: Mapping[str, Rate]) -> None:
+    def settle(self, row: VenueRow, plan: Plan, rates: "Mapping[str, Rate]") -> None:
         """Bring a row's prices into the numeraire, and to the asked size after the taker fee."""
+        if self.wanted.numeraire is None and self.wanted.amount is None:
+            return
+        from market_data.sizing import in_numeraire, price_for_size
+
         answer = self.answers[plan.key].value
         rate: Decimal | None = Decimal(1)
         if self.wanted.numeraire:
@@ -194,11 +211,13 @@ class _Context:
         if self.wanted.amount and answer and answer.book and rate:
             price_for_size(row, answer.book, self.wanted.amount, self.wanted.unit, rate)
 
-    def rates(self, targets: Sequence[Target], books: Sequence[Any]) -> dict[str, Rate]:
+    def rates(self, targets: Sequence[Target], books: Sequence[Any]) -> "dict[str, Rate]":
         """Find the basis of every dollar that a book of the answer is in."""
         if not self.wanted.numeraire:
             return {}
-        target = replace(targets[0], multiplier=1)
+        from market_data.basis import find_rates
+
+        target = targets[0]
         rows = [self.row(Plan(_key(Listed(book)), Listed(book)), target) for book in books]
         needed = {plan.listed.instrument.quote for target in targets for plan in _plans(target, self.wanted)}
         return find_rates(sorted(needed), self.wanted.numeraire, rows, self._usd_price)

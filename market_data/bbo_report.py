@@ -2,16 +2,21 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domain.exit_codes import ExitCode
 from domain.money import plain
 from domain.quotes import OK
 from market_data.bbo import Bbo
-from market_data.cross import Cross
-from market_data.figures import bps_text, heading, places_text, price_text, size_text
+from market_data.figures import bps_text, cut, heading, places_text, price_text, size_text
 from market_data.quotes import VenueRow
 from utils.rendering import Report, Table
+
+if TYPE_CHECKING:
+    from market_data.cross import Cross
+
+REASON_WIDTH = 40
+"""A longer reason is cut in the table and stands in full below it."""
 
 
 def bbo_report(answers: Sequence[Bbo], environment: str) -> Report:
@@ -91,7 +96,7 @@ def _cells(row: VenueRow, sized: bool) -> list[Any]:
         row.age_ms,
         places_text(row.latency_ms, 1),
         row.status,
-        reason or "",
+        cut(reason, REASON_WIDTH),
     ]
 
 
@@ -110,8 +115,8 @@ def _what(answer: Bbo) -> str:
 
 
 def _summary(answer: Bbo, named: bool) -> list[str]:
-    lines = []
     bid, ask = answer.best_bid, answer.best_ask
+    lines = [f"{row.venue}: {row.reason}" for row in answer.rows if len(row.reason or "") > REASON_WIDTH]
     before = f"{answer.symbol}: " if named else ""
     if bid or ask:
         best = [f"best {name} {_place(row, name)}" for name, row in (("bid", bid), ("ask", ask)) if row]
@@ -136,7 +141,7 @@ def _place(row: VenueRow, side: str) -> str:
     return f"{price_text(price, row.tick_size)} at {row.venue}{book}{amount}"
 
 
-def _crossing(cross: Cross) -> str:
+def _crossing(cross: "Cross") -> str:
     pair = f"buy at {cross.buy_venue}, sell at {cross.sell_venue}"
     if cross.net_per_unit is None:
         return f"CROSSED: {pair}; {price_text(cross.gross_per_unit)} a unit before fees, of which one is unknown"

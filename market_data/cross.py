@@ -51,6 +51,16 @@ def find_cross(rows: Sequence[VenueRow]) -> Cross | None:
     return max(pairs, key=lambda pair: pair.gross_per_unit)
 
 
+def cross_of_sized(bid: VenueRow | None, ask: VenueRow | None) -> Cross | None:
+    """Tell what crossing two prices for a size earns, or None where they do not cross after fees."""
+    if bid is None or ask is None or bid.bid is None or ask.ask is None or bid.bid <= ask.ask:
+        return None
+    high, low = bid.extra["bid_before_fee"], ask.extra["ask_before_fee"]
+    size = min(bid.bid_size or Decimal(0), ask.ask_size or Decimal(0))
+    net = bid.bid - ask.ask
+    return Cross(ask.venue, ask.symbol, bid.venue, bid.symbol, low, high, high - low, net, size, net * size)
+
+
 def _pair(buy: VenueRow, sell: VenueRow) -> Cross:
     low, high = buy.ask or Decimal(0), sell.bid or Decimal(0)
     gross = high - low

@@ -46,6 +46,11 @@ def percent_text(fraction: Decimal | None, places: int = 4) -> str | None:
     return f"{text}%" if text.startswith("-") else f"+{text}%"
 
 
+def cut(text: str | None, most: int) -> str:
+    """Shorten a table cell to `most` characters, visibly."""
+    return "" if text is None else text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
 def heading(what: str, environment: str, now_ms: int | None = None) -> str:
     """Write a table's header: what it shows, in which environment, and when."""
     moment = time.time_ns() // 1_000_000 if now_ms is None else now_ms

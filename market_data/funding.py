@@ -122,13 +122,13 @@ def funding_rates(
 
 
 def widest(rows: Sequence[FundingRow]) -> Spread | None:
-    """Find the pair of venues whose funding differs most a year; None with fewer than two comparable rates."""
+    """Find the pair of venues whose funding differs most a year; None where no two differ."""
     known = [row for row in rows if row.status == OK and row.apr is not None and row.rate_8h is not None]
     if len(known) < 2:
         return None
     low = min(known, key=lambda row: row.apr or Decimal(0))
     high = max(known, key=lambda row: row.apr or Decimal(0))
-    if low is high or low.apr is None or high.apr is None or low.rate_8h is None or high.rate_8h is None:
+    if low.apr is None or high.apr is None or low.apr == high.apr or low.rate_8h is None or high.rate_8h is None:
         return None
     return Spread(low.venue, low.symbol, high.venue, high.symbol, high.apr - low.apr, high.rate_8h - low.rate_8h)
 

@@ -17,11 +17,10 @@ def funding_report(answer: FundingAnswer, environment: str) -> Report:
         "venues": [dict(vars(row)) for row in answer.rows],
         "spread": answer.spread._asdict() if answer.spread else None,
     }
-    headers = ("venue", "symbol", "current", "predicted", "every", "next", "per 8 h", "APR", "APY", "pctile", "status",
-               "reason")  # fmt: skip
+    headers = ("venue", "symbol", "current", "predicted", "every", "next", "per 8 h", "APR", "APY", "pctile", "status")
     rows = [_cells(row) for row in answer.rows]
     title = heading(f"Funding of {answer.symbol}, history {answer.span}", environment)
-    table = Table(headers, rows, title, "llrrrlrrrrll")
+    table = Table(headers, rows, title, "llrrrlrrrrl")
     return Report(record, [table], _summary(answer), answer.notes, answer.exit_code)
 
 
@@ -39,12 +38,11 @@ def _cells(row: FundingRow) -> list[Any]:
         percent_text(row.apy, 2),
         size_text(row.percentile, 1),
         row.status,
-        row.reason or "",
     ]
 
 
 def _summary(answer: FundingAnswer) -> list[str]:
-    lines = []
+    lines = [f"{row.venue}: {row.reason}" for row in answer.rows if row.reason]
     spread = answer.spread
     if spread:
         lines.append(

@@ -63,20 +63,20 @@ def _point(answer: ImpactAnswer, venue: str, impact: Impact) -> dict[str, Any]:
 
 def _table(answer: ImpactAnswer, environment: str) -> Table:
     headers = ("venue", "average", "worst", "levels", "slip bps", "fee", "total", "cost bps", "filled", "unfilled",
-               "status", "reason")  # fmt: skip
+               "status")  # fmt: skip
     rows, ticks = [], {row.venue: row.tick_size for row in answer.rows if row.tick_size}
     for row in answer.rows:
         cells = _cells(answer, answer.costs.get(row.venue), row.tick_size)
-        rows.append([row.venue, *cells, row.status, row.reason or ""])
-    rows += [[f"{name} part", *_cells(answer, cost, ticks.get(name)), "", ""] for name, cost in answer.parts.items()]
+        rows.append([row.venue, *cells, row.status])
+    rows += [[f"{name} part", *_cells(answer, cost, ticks.get(name)), ""] for name, cost in answer.parts.items()]
     if answer.split:
         cells = _cells(answer, answer.split, min(ticks.values(), default=None))
-        rows.append([SPLIT, *cells, "", f"over {len(answer.parts)} venues"])
+        rows.append([SPLIT, *cells, ""])
     order = answer.order
     base, _, tail = answer.symbol.partition("/")
     unit = base if order.unit == BASE else tail.partition(":")[0]
     title = heading(f"{order.side} {plain(order.size)} {unit} of {answer.symbol}", environment)
-    return Table(headers, rows, title, "lrrrrrrrrrll")
+    return Table(headers, rows, title, "lrrrrrrrrrl")
 
 
 def _cells(answer: ImpactAnswer, cost: Cost | None, tick_size: Decimal | None) -> list[Any]:
@@ -116,7 +116,7 @@ def _curve_table(answer: ImpactAnswer) -> Table:
 
 
 def _summary(answer: ImpactAnswer) -> list[str]:
-    lines = []
+    lines = [f"{row.venue}: {row.reason}" for row in answer.rows if row.reason]
     order = answer.order
     unit, places = ("base", 8) if order.unit == BASE else ("quote", 2)
     known = {name: cost for name, cost in answer.costs.items() if cost.cost_bps is not None and not cost.unfilled}
@@ -135,7 +135,8 @@ def _summary(answer: ImpactAnswer) -> list[str]:
             )
     for name, cost in answer.costs.items():
         if cost.unfilled:
-            lines.append(f"{name}: {size_text(cost.unfilled, places)} ({unit}) stays unfilled, its book is too thin.")
+            rest = size_text(cost.unfilled, places)
+            lines.append(f"{name}: {rest} ({unit}) stays unfilled: the {cost.levels} levels it shows hold no more.")
     lines += [f"{name} is left out of the split: {reason}." for name, reason in answer.left_out.items()]
     return lines
 

@@ -1,28 +1,18 @@
 """Which of a venue's instruments a symbol means, and in which units it must be shown to be comparable."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from domain.errors import UnknownSymbol
 from domain.instruments import Instrument
-from utils.symbols.language import nearest, read
-from utils.symbols.multipliers import split_multiplier
 from utils.symbols.parts import DOLLARS, canonical
+
+if TYPE_CHECKING:
+    from connectors.market_cache import MarketCache
 
 NUMERAIRES = ("USDT", "USDC", "USD")
 ONE = Decimal(1)
-
-
-class InstrumentLists(Protocol):
-    """What is needed of the market cache."""
-
-    def find_everywhere(self, venues: Sequence[str], symbol: str) -> dict[str, Instrument]: ...
-    def by_native(self, venue: str, native_id: str) -> list[Instrument]: ...
-    def by_asset(self, venue: str, asset: str) -> list[Instrument]: ...
-    def all(self, venue: str) -> list[Instrument]: ...
-    def symbols(self, venue: str) -> list[str]: ...
 
 
 class Listed(NamedTuple):
@@ -38,22 +28,33 @@ class Listed(NamedTuple):
         return self.price_factor != 1
 
 
-@dataclass(frozen=True)
 class Target:
-    """What was asked for, at whom: `listed` by venue, `near` (the same thing against another dollar) where not."""
+    """What was asked for, at whom: `listed` by venue, `near` (the same thing against another dollar) where not.
 
-    symbol: str
-    asset: str
-    multiplier: int
-    quote: str
-    listed: Mapping[str, Listed]
-    near: Mapping[str, str]
-    also: Sequence[Listed] = field(default_factory=tuple)
-    """Books in other dollars, where a numeraire was asked for."""
-    notes: Sequence[str] = ()
+    `also` are the books in other dollars, where a numeraire was asked for.
+    """
+
+    def __init__(
+        self,
+        symbol: str,
+        asset: str,
+        multiplier: int,
+        listed: Mapping[str, Listed],
+        near: Mapping[str, str],
+        also: Sequence[Listed],
+        notes: Sequence[str],
+    ) -> None:
+        self.symbol = symbol
+        self.asset = asset
+        self.multiplier = multiplier
+        self.quote = symbol.partition("/")[2].partition(":")[0]
+        self.listed = listed
+        self.near = near
+        self.also = also
+        self.notes = notes
 
 
-def locate(lists: InstrumentLists, names: Sequence[str], text: str, *, other_dollars: bool = False) -> Target:
+def locate(lists: "MarketCache", names: Sequence[str], text: str, *, other_dollars: bool = False) -> Target:
     """Find the instrument that a text (canonical symbol or native id) means at each venue.
 
     The same instrument has the same asset, quote, settlement, expiry, strike and type; its multiplier may differ.
@@ -66,7 +67,7 @@ def locate(lists: InstrumentLists, names: Sequence[str], text: str, *, other_dol
     exact = lists.find_everywhere(list(names), symbol)
     base, _, tail = symbol.partition("/")
     known = next(iter(exact.values()), None)
-    multiplier, asset = (known.multiplier, known.asset) if known else split_multiplier(base)
+    multiplier, asset = (known.multiplier, known.asset) if known else _split(base)
     listed = {name: _listed(instrument, multiplier) for name, instrument in exact.items()}
     near: dict[str, str] = {}
     also: list[Listed] = []
@@ -82,11 +83,13 @@ def locate(lists: InstrumentLists, names: Sequence[str], text: str, *, other_dol
         if name not in listed and others:
             near[name] = others[0].symbol
     ordered = {name: listed[name] for name in names if name in listed}
-    return Target(symbol, asset, multiplier, tail.split(":")[0], ordered, near, also, notes)
+    return Target(symbol, asset, multiplier, ordered, near, also, notes)
 
 
-def unknown(lists: InstrumentLists, names: Sequence[str], target: Target) -> UnknownSymbol:
+def unknown(lists: "MarketCache", names: Sequence[str], target: Target) -> UnknownSymbol:
     """Build the error for a symbol that no asked venue lists."""
+    from utils.symbols.language import nearest
+
     close = list(dict.fromkeys(target.near.values()))
     if not close:
         close = nearest(target.symbol, {symbol for name in names for symbol in lists.symbols(name)})
@@ -95,15 +98,23 @@ def unknown(lists: InstrumentLists, names: Sequence[str], target: Target) -> Unk
     return UnknownSymbol(f"{where} {verb} {target.symbol}.", nearest=close, venue=names[0] if len(names) == 1 else None)
 
 
-def _meaning(lists: InstrumentLists, names: Sequence[str], text: str) -> tuple[str, list[str]]:
+def _meaning(lists: "MarketCache", names: Sequence[str], text: str) -> tuple[str, list[str]]:
     if symbol := canonical(text):
         return symbol, []
+    from utils.symbols.language import read
+
     exact = [i for name in names for i in lists.by_native(name, text.strip())]
     match = read(text, exact or [i for name in names for i in lists.all(name)])
     notes = [f"{text} was read as {match.symbol}."]
     if match.also:
         notes.append(f"The same id also names {', '.join(match.also)}.")
     return match.symbol, notes
+
+
+def _split(base: str) -> tuple[int, str]:
+    from utils.symbols.multipliers import split_multiplier
+
+    return split_multiplier(base)
 
 
 def _listed(instrument: Instrument, multiplier: int) -> Listed:

@@ -1,7 +1,6 @@
 """One venue's row of prices, and the rules that decide whether it may win "best"."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -12,24 +11,17 @@ from domain.time import NS_PER_MS
 BPS = Decimal(10_000)
 
 
-@dataclass
 class VenueRow:
     """One line of the answer. Prices are quote per asked base unit, sizes in asked base units, fees in basis points.
 
     `bid` and `ask` are what is compared between venues: the top of the book, or the price for the asked size after the
-    taker fee. `bid_wins` and `ask_wins` say whether a side may be called best.
+    taker fee. `bid_wins` and `ask_wins` say whether a side may be called best. `extra` are further keys of the JSON.
     """
 
-    venue: str
-    symbol: str
-    status: str = OK
-    reason: str | None = None
     bid: Decimal | None = None
     bid_size: Decimal | None = None
     ask: Decimal | None = None
     ask_size: Decimal | None = None
-    taker_fee_bps: Decimal | None = None
-    maker_fee_bps: Decimal | None = None
     venue_time_ms: int | None = None
     received_at_ms: int | None = None
     age_ms: int | None = None
@@ -38,7 +30,25 @@ class VenueRow:
     bid_wins: bool = False
     ask_wins: bool = False
     tick_size: Decimal | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
+
+    # No dataclass: making one of this size takes a millisecond of every start.
+    def __init__(
+        self,
+        venue: str,
+        symbol: str,
+        status: str = OK,
+        reason: str | None = None,
+        *,
+        taker_fee_bps: Decimal | None = None,
+        maker_fee_bps: Decimal | None = None,
+    ) -> None:
+        self.venue = venue
+        self.symbol = symbol
+        self.status = status
+        self.reason = reason
+        self.taker_fee_bps = taker_fee_bps
+        self.maker_fee_bps = maker_fee_bps
+        self.extra: dict[str, Any] = {}
 
     def record(self) -> dict[str, Any]:
         """Return the row as it stands in JSON; `extra` keys follow the fixed ones."""

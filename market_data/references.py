@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,16 +21,24 @@ PATIENCE = 0.6
 """Share of the time there is after which a silent set of venues makes us ask for a reference."""
 
 
-@dataclass(frozen=True)
 class Reference:
     """A price nobody will trade at; `price` is None where the source had none, `reason` says why."""
 
-    source: str
-    symbol: str
-    price: Decimal | None
-    time_ms: int | None = None
-    age_ms: int | None = None
-    reason: str | None = None
+    def __init__(
+        self,
+        source: str,
+        symbol: str,
+        price: Decimal | None,
+        time_ms: int | None = None,
+        age_ms: int | None = None,
+        reason: str | None = None,
+    ) -> None:
+        self.source = source
+        self.symbol = symbol
+        self.price = price
+        self.time_ms = time_ms
+        self.age_ms = age_ms
+        self.reason = reason
 
     def record(self) -> dict[str, Any]:
         """Return the reference as it stands in JSON."""

@@ -1,20 +1,22 @@
 """A row's price for a size after the taker fee, and in another dollar."""
 
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from domain.books import Book
 from domain.money import BadNumber, plain
 from domain.quotes import OK, UNAVAILABLE
-from market_data.basis import Rate
-from market_data.cross import Cross
 from market_data.quotes import VenueRow, rounded_like
 from market_data.walking import BASE, Filled, walk
+
+if TYPE_CHECKING:
+    from market_data.basis import Rate
 
 EXTRA_PLACES = 4
 """Digits an average price has beyond those of the venue's own prices."""
 
 
-def in_numeraire(row: VenueRow, rate: Rate | None, currency: str, numeraire: str) -> None:
+def in_numeraire(row: VenueRow, rate: "Rate | None", currency: str, numeraire: str) -> None:
     """Convert a row's prices; without a known basis they stay as they are and never win."""
     row.extra["quote"] = currency
     row.extra["basis"] = rate.rate if rate else None
@@ -58,16 +60,6 @@ def price_for_size(row: VenueRow, book: Book, amount: Decimal, unit: str, rate: 
         row.reason = _shortage(sold, bought, unit, rate) or row.reason
         if fee is None:
             row.reason = f"taker fee unknown: set venues.{row.venue}.taker_fee_bps"
-
-
-def cross_of_sized(bid: VenueRow | None, ask: VenueRow | None) -> Cross | None:
-    """Tell what crossing two prices for a size earns, or None where they do not cross after fees."""
-    if bid is None or ask is None or bid.bid is None or ask.ask is None or bid.bid <= ask.ask:
-        return None
-    high, low = bid.extra["bid_before_fee"], ask.extra["ask_before_fee"]
-    size = min(bid.bid_size or Decimal(0), ask.ask_size or Decimal(0))
-    net = bid.bid - ask.ask
-    return Cross(ask.venue, ask.symbol, bid.venue, bid.symbol, low, high, high - low, net, size, net * size)
 
 
 def _after_fee(filled: Filled, fee: Decimal | None, sign: int, row: VenueRow, rate: Decimal) -> Decimal | None:

@@ -35,7 +35,7 @@ def listing_rows(venues: "Venues", asset: str | None, kind: str | None) -> list[
         instrument
         for name in venues.names
         for instrument in venues.cache.all(name)
-        if (asset is None or split_multiplier(asset.upper())[1] == instrument.asset) and kind in (None, instrument.kind)
+        if _is_of(instrument, asset) and kind in (None, instrument.kind)
     ]
     if not found:
         assets = {i.asset for name in venues.names for i in venues.cache.all(name)}
@@ -85,13 +85,7 @@ def explanation(venues: "Venues", text: str, deadline: float) -> dict[str, Any]:
     Raises:
         UnknownSymbol: when no asked venue knows the asset.
     """
-    asset = split_multiplier(text.strip().split("/")[0])[1].upper()
-    asset = split_multiplier(asset)[1]
-    listed = {name: venues.cache.by_asset(name, asset) for name in venues.names}
-    if not any(listed.values()):
-        match = read(text, [i for name in venues.names for i in venues.cache.all(name)])
-        asset = split_multiplier(match.symbol.split("/")[0])[1]
-        listed = {name: venues.cache.by_asset(name, asset) for name in venues.names}
+    asset, listed = _asset_meant(venues, text)
     priced = {name: _worth_pricing(found) for name, found in listed.items() if found}
     jobs = {name: partial(_unit_prices, venues, name, found) for name, found in priced.items()}
     answers = ask_all(jobs, deadline)
@@ -137,6 +131,30 @@ def refreshed(venues: "Venues", progress: Callable[[str, str], None]) -> tuple[l
     if not failed:
         return rows, ExitCode.OK
     return rows, ExitCode.PARTIAL if len(failed) < len(rows) else ExitCode.UNAVAILABLE
+
+
+def _is_of(instrument: Instrument, asset: str | None) -> bool:
+    if asset is None:
+        return True
+    return instrument.asset in (asset.upper(), split_multiplier(asset.upper())[1])
+
+
+def _asset_meant(venues: "Venues", text: str) -> tuple[str, dict[str, list[Instrument]]]:
+    """Find the asset that a code, a multiplied code (`1000PEPE`, `kPEPE`) or a symbol names, and who lists it.
+
+    Raises:
+        UnknownSymbol, AmbiguousSymbol: from reading the text.
+    """
+    code = text.strip().split("/")[0]
+    # The code itself first: `BOOM1000` is an index of that name, no thousand of something.
+    for asset in dict.fromkeys((code.upper(), split_multiplier(code)[1].upper(), split_multiplier(code.upper())[1])):
+        listed = {name: venues.cache.by_asset(name, asset) for name in venues.names}
+        if any(listed.values()):
+            return asset, listed
+    known = [i for name in venues.names for i in venues.cache.all(name)]
+    match = read(text, known)
+    asset = next(i.asset for i in known if i.symbol == match.symbol)
+    return asset, {name: venues.cache.by_asset(name, asset) for name in venues.names}
 
 
 def _row(i: Instrument) -> dict[str, Any]:

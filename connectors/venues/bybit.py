@@ -79,7 +79,7 @@ class Bybit(NativeConnector):
 
     @staticmethod
     def parse_book(payload: Payload, instrument: Instrument, received_at_ns: int) -> Book:
-        """Read `b` and `a`, `ts` (ms) and `u`, the update id of the 1000-level stream."""
+        """Read `b` and `a`, `u`, and `cts`, when the matching engine made the book (`ts` is when it was sent; ms)."""
         row = payload["result"]
         return Book(
             venue=instrument.venue,
@@ -87,7 +87,7 @@ class Bybit(NativeConnector):
             bids=levels(row["b"], instrument),
             asks=levels(row["a"], instrument),
             received_at_ns=received_at_ns,
-            venue_time_ns=int(row["ts"]) * NS_PER_MS,
+            venue_time_ns=int(row.get("cts") or row["ts"]) * NS_PER_MS,
             sequence=int(row["u"]),
         )
 

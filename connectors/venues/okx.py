@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _URL = "https://www.okx.com/api/v5"
 _LARGEST_BOOK = 400
-_DEPTHS = (1, 5, 10, 20, 50, 100, 200, _LARGEST_BOOK, 1000, 5000)  # any number will do; above 400 by "books-full"
+_DEPTHS = (1, 5, 20, 50, 100, _LARGEST_BOOK, 1000, 5000)  # any number will do; above 400 by "books-full"
 _PAGE = 100
 
 
@@ -44,14 +44,13 @@ class Okx(NativeConnector):
         book_depths=dict.fromkeys(("SPOT", "SWAP", "FUTURES", "OPTION"), _DEPTHS),
         max_depth=_DEPTHS[-1],
         funding=True,
-        predicted_funding=True,
         funding_history=True,
         testnet_hosts={"www.okx.com": "https://www.okx.com"},
         testnet_headers={"x-simulated-trading": "1"},
         needs_passphrase=True,
         requests_per_minute=1200,
         fee_source="the venue's published base tier, as ccxt records it",
-        notes="the test environment is OKX's demo trading, on the same host",
+        notes="the test environment is OKX's demo trading, on the same host; the next funding rate is seldom told",
     )
     error_codes: ClassVar = {"50001": Maintenance, "50061": RateLimited, "50013": Unavailable, "50026": Unavailable}
 
@@ -97,7 +96,10 @@ class Okx(NativeConnector):
 
     @staticmethod
     def parse_funding(payloads: Sequence[Payload], instrument: Instrument, received_at_ns: int) -> Funding:
-        """Read `funding-rate`: the interval is the distance of the coming settlement to the one after it."""
+        """Read `funding-rate`: the interval is the distance of the coming settlement to the one after it.
+
+        `nextFundingRate` is empty under today's `method` (`current_period`), so no prediction is promised.
+        """
         rates, mark, index = (payload["data"] for payload in payloads)
         row = rates[0]
         coming, after = int(row["fundingTime"]), row.get("nextFundingTime")

@@ -27,6 +27,7 @@ PLUGIN = """
 
     ASKED = []
     BROKEN = []
+    EMPTY = []
 
     class Good(Connector):
         capabilities = Capabilities(kinds=frozenset({"spot"}), testnet_hosts=TESTNET)
@@ -35,6 +36,8 @@ PLUGIN = """
             ASKED.append(self.venue)
             if self.venue in BROKEN:
                 raise Unavailable("it is down")
+            if self.venue in EMPTY:
+                return []
             return [Instrument(self.venue, "BTC/USDT", "BTCUSDT", "spot", "BTC", "USDT", None, "BTC")]
 
         def fetch_clock_ms(self):
@@ -181,6 +184,21 @@ def test_an_old_list_is_used_with_a_note_when_a_new_one_cannot_be_had(plugin: An
     assert not venues.failures
     assert "it is down" in venues.notes[0]
     assert venues.cache.symbols("one") == ["BTC/USDT"]
+    venues.close()
+
+
+def test_a_venue_may_list_nothing_but_not_all_at_once(plugin: Any) -> None:
+    plugin.EMPTY.append("one")
+    venues = open_venues(config(one="my_venues:Good"))
+    venues.ensure_markets()
+    assert not venues.failures
+    assert venues.cache.symbols("one") == []
+    plugin.EMPTY.clear()
+    venues.ensure_markets(force=True)
+    plugin.EMPTY.append("one")
+    venues.ensure_markets(force=True)
+    assert venues.cache.symbols("one") == ["BTC/USDT"]
+    assert "no instruments" in venues.notes[0]
     venues.close()
 
 

@@ -7,7 +7,9 @@ D = Decimal
 
 
 def book(venue, symbol, bid, ask, wins=True):
-    return VenueRow(venue, symbol, bid=D(bid), ask=D(ask), bid_wins=wins, ask_wins=wins, age_ms=4)
+    row = VenueRow(venue, symbol)
+    row.bid, row.ask, row.bid_wins, row.ask_wins, row.age_ms = D(bid), D(ask), wins, wins, 4
+    return row
 
 
 def nothing(currency):

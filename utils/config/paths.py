@@ -6,6 +6,8 @@
 import os
 from pathlib import Path
 
+from domain.errors import ConfigError
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -37,6 +39,17 @@ def _place(name: str, variable: str, fallback: str) -> Path:
 
 
 def _made(path: Path) -> Path:
+    """Make the folder when it is missing.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
     if not path.is_dir():
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"The folder {path} cannot be made: {error.strerror}.",
+                hint="Make room for it, or name another place with CROSSBOOK_HOME.",
+            ) from error
     return path

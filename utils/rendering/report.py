@@ -33,7 +33,8 @@ class Table:
 class Report:
     """What a command found: `record` for machines, `tables` and `notes` for people, and the exit code.
 
-    CSV prints the first table, and what further tables with the same headers add. Notes go to stderr unless they belong to the answer (`summary`).
+    CSV prints the first table, and the rows of
+    further tables with the same headers. Notes go to stderr unless they belong to the answer (`summary`).
     """
 
     record: Any

@@ -83,7 +83,15 @@ def test_instruments_of_every_section_have_exact_units() -> None:
 
 
 def test_a_book_has_time_and_update_id() -> None:
-    row = {"s": "BTCUSDT", "b": [["98", "1"]], "a": [["100", "2"]], "ts": 1700000000001, "u": 5, "seq": 9, "cts": 1}
+    row = {
+        "s": "BTCUSDT",
+        "b": [["98", "1"]],
+        "a": [["100", "2"]],
+        "ts": 1700000000009,
+        "u": 5,
+        "seq": 9,
+        "cts": 1700000000001,
+    }
     venue = bybit({"/v5/market/orderbook": envelope(row)})
     book = venue.fetch_book(PERP, 30)
     assert (book.bids[0], book.asks[0]) == ((98, 1), (100, 2))
