@@ -17,7 +17,7 @@ def venues(env: str | None, venues: tuple[str, ...], output: str, timeout: float
     from monitoring.venues import venue_rows
 
     session = open_session(env, venues, timeout)
-    rows = venue_rows(session.config, session.venues)
+    rows = venue_rows(session.config, session.venues, venues)
     headers = ("venue", "can", "kinds", "levels", "taker bps", "maker bps", "keys", "connector", "reached at")
     table = Table(headers, [_cells(row) for row in rows], f"venues  ({session.environment})")
     sources = [f"{row['venue']} fees: {row['fee_source']}" for row in rows if row.get("fee_source")]
@@ -27,8 +27,9 @@ def venues(env: str | None, venues: tuple[str, ...], output: str, timeout: float
 
 
 def _cells(row: dict[str, Any]) -> list[Any]:
-    if row["retired"]:
-        return [row["venue"], f"retired: {row['retired']}", *[None] * 5, row["class"], None]
+    if "can" not in row:
+        state = f"retired: {row['retired']}" if row["retired"] else "disabled"
+        return [row["venue"], state, *[None] * 5, row["class"].replace(":", ":\n"), None]
     return [
         row["venue"],
         "\n".join(row["can"]),

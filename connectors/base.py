@@ -38,6 +38,8 @@ class Capabilities:
     needs_passphrase: bool = False
     requests_per_minute: int = 600
     """Our budget in units of request cost, shared by every process of this machine."""
+    burst: int | None = None
+    """How many of these units may go at once, where the venue counts in windows of seconds; None: a quarter."""
     fee_source: str = "venue instrument list"
     notes: str = ""
 

@@ -24,6 +24,7 @@ class Policy(NamedTuple):
     requests_per_minute: float = 600
     scope: str = "live"
     burst_share: float = 0.25
+    burst: float | None = None
     attempts: int = 4
     first_wait_s: float = 0.2
     max_wait_s: float = 5.0
@@ -106,7 +107,7 @@ class Guard:
     def charge(self, cost: float, *, deadline: float, lane: str = READ) -> None:
         """Take `cost` units of the venue's budget without calling anything (see `Budget.charge`)."""
         per_minute = self._policy.requests_per_minute
-        burst = max(1.0, per_minute * self._policy.burst_share)
+        burst = max(1.0, self._policy.burst or per_minute * self._policy.burst_share)
         self._budget.charge(
             self.key, cost, rate_per_min=max(1.0, per_minute - burst), burst=burst, deadline=deadline, lane=lane
         )

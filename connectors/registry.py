@@ -221,8 +221,9 @@ class Venues:
         from utils.resilience.breaker import Breaker
         from utils.resilience.budget import Budget
 
-        per_minute = settings.requests_per_minute or self.classes[settings.name].capabilities.requests_per_minute
-        policy = Policy(requests_per_minute=per_minute, scope=self.cache.environment_key)
+        capabilities = self.classes[settings.name].capabilities
+        per_minute = settings.requests_per_minute or capabilities.requests_per_minute
+        policy = Policy(requests_per_minute=per_minute, scope=self.cache.environment_key, burst=capabilities.burst)
         return Guard(settings.name, Budget(self._store), Breaker(self._store), policy)
 
     def record_clock(self, name: str, server_ms: int, sent_ns: int, received_ns: int) -> int:
@@ -257,7 +258,7 @@ def open_venues(config: "Config", names: Sequence[str] | None = None) -> Venues:
     chosen = [
         settings
         for name, settings in config.venues.items()
-        if (name in names if names else settings.enabled)
+        if (name in names if names else settings.enabled and not settings.retired)
     ]  # fmt: skip
     retired = {settings.name: settings.retired for settings in chosen if settings.retired}
     open_names = [settings.name for settings in chosen if not settings.retired]

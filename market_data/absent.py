@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from connectors.registry import Venues
 
 
+PLAINLY_ABSENT = "not listed"
+"""The reason of a row whose status says all there is."""
+
+
 def check_any_open(venues: "Venues") -> None:
     """Refuse a run in which every asked venue has closed.
 
@@ -40,7 +44,7 @@ def absent_rows(
         if failure is not None:
             rows.append(VenueRow(name, target.symbol, status_of(failure), failure.message))
             continue
-        row = VenueRow(name, target.symbol, NOT_LISTED, "not listed")
+        row = VenueRow(name, target.symbol, NOT_LISTED, PLAINLY_ABSENT)
         if near := target.near.get(name):
             row.extra["near"] = near
             row.reason = f"lists {near}"

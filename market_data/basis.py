@@ -57,8 +57,8 @@ def find_rates(
     """Find what each currency is worth in the numeraire.
 
     The mid of the tightest usable book between the two decides, else two books over the third dollar, else the
-    reference's price of both in USD (`reference` answers (price in USD, its name) or None). A currency without any
-    of these is left out: its books cannot be compared.
+    reference's price of both in USD: `reference` answers (price in USD, its name; no name for USD itself) or None.
+    A currency without any of these is left out: its books cannot be compared.
     """
     books = _tightest(rows)
     rates = {}
@@ -116,4 +116,4 @@ def _by_reference(currency: str, numeraire: str, reference: Callable[[str], tupl
     one, other = reference(currency), reference(numeraire)
     if one is None or other is None or not other[0]:
         return None
-    return Rate(currency, numeraire, (one[0] / other[0]).quantize(PLACES), f"{one[1]} reference")
+    return Rate(currency, numeraire, (one[0] / other[0]).quantize(PLACES), f"{one[1] or other[1]} reference")

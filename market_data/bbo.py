@@ -16,7 +16,7 @@ from market_data.quotes import VenueRow, best_ask, best_bid, mid_of, spread_bps
 from market_data.references import Reference, Standby, reference_price
 from market_data.rows import Fetched, judged_row, quote_job, sized_job
 from market_data.walking import BASE, QUOTE
-from utils.symbols.parts import DOLLARS
+from utils.symbols.parts import DOLLARS, parts_of
 
 if TYPE_CHECKING:
     from connectors.registry import Venues
@@ -236,12 +236,18 @@ class _Context:
 
     def _usd_price(self, currency: str) -> tuple[Decimal, str] | None:
         if currency == "USD":
-            return Decimal(1), "USD"
+            return Decimal(1), ""
         found = reference_price(self.venues, self.config, currency, "USD", self.deadline)
         return None if found.price is None else (found.price, found.source)
 
 
 def _check_numeraire(target: Target, wanted: Wanted) -> None:
+    parts = parts_of(target.symbol)
+    if wanted.numeraire and parts and parts.option:
+        raise UsageError(
+            "--numeraire does not compare options: coin-settled ones are priced in the coin.",
+            hint="Leave --numeraire out.",
+        )
     if wanted.numeraire and target.quote not in DOLLARS:
         raise UsageError(
             f"--numeraire compares books in dollars; {target.symbol} is quoted in {target.quote}.",

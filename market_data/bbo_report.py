@@ -123,9 +123,11 @@ def _summary(answer: Bbo, named: bool) -> list[str]:
         text = ", ".join(best)
         lines.append(f"{before}{text[0].upper()}{text[1:]}." if not before else f"{before}{text}.")
     if answer.mid is not None:
-        crossing = _crossing(answer.cross) if answer.crossed and answer.cross else "no two venues cross"
-        spread = plain(answer.spread_bps or Decimal(0))
-        lines.append(f"{before}{'mid' if before else 'Mid'} {plain(answer.mid)}, spread {spread} bps; {crossing}.")
+        mid, spread = plain(answer.mid), plain(answer.spread_bps or Decimal(0))
+        crossing = "" if answer.crossed else "; no two venues cross"
+        lines.append(f"{before}{'mid' if before else 'Mid'} {mid}, spread {spread} bps{crossing}.")
+    if answer.cross:
+        lines.append(f"{before}{_crossing(answer.cross)}.")
     lines += [f"{before}Basis: {rate.sentence()}." for rate in answer.rates]
     if not any(row.status == OK for row in answer.rows):
         lines.append(f"{before}No venue gave a usable price.")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from domain.time import rfc3339
+from market_data.absent import PLAINLY_ABSENT
 from market_data.figures import heading, percent_text, size_text
 from market_data.funding import FundingAnswer, FundingRow
 from utils.rendering import Report, Table
@@ -42,7 +43,7 @@ def _cells(row: FundingRow) -> list[Any]:
 
 
 def _summary(answer: FundingAnswer) -> list[str]:
-    lines = [f"{row.venue}: {row.reason}" for row in answer.rows if row.reason]
+    lines = [f"{row.venue}: {row.reason}" for row in answer.rows if row.reason and row.reason != PLAINLY_ABSENT]
     spread = answer.spread
     if spread:
         lines.append(

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from domain.money import plain
+from market_data.absent import PLAINLY_ABSENT
 from market_data.figures import bps_text, heading, places_text, price_text, size_text
 from market_data.impact import Cost, ImpactAnswer, curve_slippage_bps
 from market_data.quotes import VenueRow, mid_of, rounded_like
@@ -116,7 +117,7 @@ def _curve_table(answer: ImpactAnswer) -> Table:
 
 
 def _summary(answer: ImpactAnswer) -> list[str]:
-    lines = [f"{row.venue}: {row.reason}" for row in answer.rows if row.reason]
+    lines = [f"{row.venue}: {row.reason}" for row in answer.rows if row.reason and row.reason != PLAINLY_ABSENT]
     order = answer.order
     unit, places = ("base", 8) if order.unit == BASE else ("quote", 2)
     known = {name: cost for name, cost in answer.costs.items() if cost.cost_bps is not None and not cost.unfilled}

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from utils.config.settings import Config
 
 
-def venue_rows(config: "Config", venues: "Venues") -> list[dict[str, Any]]:
-    """Describe every venue of the configuration that was opened, and those that are retired."""
+def venue_rows(config: "Config", venues: "Venues", names: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Describe the named venues, or every one of the configuration: those that are open in full."""
     rows = []
     for name in venues.names:
         settings, connector = config.venues[name], venues.connector(name)
@@ -38,9 +38,9 @@ def venue_rows(config: "Config", venues: "Venues") -> list[dict[str, Any]]:
                 "notes": connector.capabilities.notes or None,
             }
         )
-    for name, reason in venues.retired.items():
-        settings = config.venues[name]
-        rows.append({"venue": name, "class": settings.class_path, "enabled": False, "retired": reason})
+    for name, settings in config.venues.items():
+        if name not in venues.names and (not names or name in names):
+            rows.append({"venue": name, "class": settings.class_path, "enabled": False, "retired": settings.retired})
     return rows
 
 

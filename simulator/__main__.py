@@ -19,6 +19,8 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--faults", type=Path, help="faults to begin with (YAML)")
     command.add_argument("--tls", action="store_true", help="serve https and wss")
     command.add_argument("--frozen", action="store_true", help="let the synthetic market stand still")
+    command.add_argument("--hold", choices=("start", "end"), help="keep the tape at its start or end")
+    command.add_argument("--loop", action="store_true", help="begin the tape anew when it is over")
     command.add_argument("--port-base", type=int, help="use this port and the following ones")
     command.add_argument("--idle-s", type=float, default=1800.0, help="end after so many idle seconds; 0 never")
     given = parser.parse_args(arguments)

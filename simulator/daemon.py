@@ -17,6 +17,7 @@ from simulator.state import (
     LOCK_FILE,
     LOG_FILE,
     STATE_FILE,
+    Position,
     SimulatorError,
     State,
     read_state,
@@ -45,6 +46,8 @@ def ensure_running(
     faults: str | Path | None = None,
     tls: bool | None = None,
     frozen: bool | None = None,
+    hold: Position | None = None,
+    loop: bool | None = None,
     port_base: int | None = None,
     idle_s: float = 1800.0,
 ) -> State:
@@ -61,6 +64,8 @@ def ensure_running(
         "faults": str(Path(faults).absolute()) if faults else None,
         "tls": tls,
         "frozen": frozen,
+        "hold": hold,
+        "loop": loop,
         "port_base": port_base,
     }
     state = running_state(state_dir)

@@ -21,6 +21,7 @@ from simulator.state import (
     LOCK_FILE,
     LOG_FILE,
     STATE_FILE,
+    Position,
     SimulatorError,
     StartOptions,
     State,
@@ -37,7 +38,10 @@ _log = logging.getLogger("simulator")
 
 @dataclass(frozen=True)
 class Options:
-    """How to run; `port_base` None takes free ports, `idle_s` 0 never ends by itself."""
+    """How to run; `port_base` None takes free ports, `idle_s` 0 never ends by itself.
+
+    `hold` keeps a tape at its start or end for ever, `loop` begins it anew when it is over.
+    """
 
     state_dir: Path
     seed: int | None = None
@@ -45,6 +49,8 @@ class Options:
     faults: Path | None = None
     tls: bool = False
     frozen: bool = False
+    hold: Position | None = None
+    loop: bool = False
     port_base: int | None = None
     idle_s: float = 1800.0
 
@@ -56,6 +62,8 @@ class Options:
             "faults": str(self.faults.absolute()) if self.faults else None,
             "tls": self.tls,
             "frozen": self.frozen,
+            "hold": self.hold,
+            "loop": self.loop,
             "port_base": self.port_base,
             "idle_s": self.idle_s,
         }
@@ -82,16 +90,20 @@ def build_market(options: Options) -> Market:
         SimulatorError: the tape cannot be read.
     """
     if options.tape is None:
+        if options.hold or options.loop:
+            raise SimulatorError("Only a tape can be held or looped: give --tape with --hold and --loop.")
         from simulator.market.synthetic import SyntheticMarket
 
         return SyntheticMarket(options.seed, frozen=options.frozen)
     if options.seed is not None or options.frozen:
         raise SimulatorError("A tape has its own prices: leave out --seed and --frozen with --tape.")
+    if options.hold and options.loop:
+        raise SimulatorError("A tape that is held does not run: give --hold or --loop.")
     if not options.tape.is_dir():
         raise SimulatorError(f"The tape {options.tape} is not a directory: name one with recordings.")
     from simulator.tape.market import load_tape
 
-    return load_tape(options.tape)
+    return load_tape(options.tape, options.hold, options.loop)
 
 
 async def _serve(options: Options, market: Market, lock: int, announce: Callable[[State], None]) -> None:

@@ -10,11 +10,15 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 STATE_FILE = "simulator.json"
 LOCK_FILE = "simulator.lock"
 LOG_FILE = "simulator.log"
+
+
+Position = Literal["start", "end"]
+"""Where a tape can be held."""
 
 
 class SimulatorError(Exception):
@@ -29,6 +33,8 @@ class StartOptions(TypedDict):
     faults: str | None
     tls: bool
     frozen: bool
+    hold: Position | None
+    loop: bool
     port_base: int | None
     idle_s: float
 

@@ -79,7 +79,10 @@ class Bybit(NativeConnector):
 
     @staticmethod
     def parse_book(payload: Payload, instrument: Instrument, received_at_ns: int) -> Book:
-        """Read `b` and `a`, `u`, and `cts`, when the matching engine made the book (`ts` is when it was sent; ms)."""
+        """Read `b` and `a`, `u`, and `cts`, when the matching engine made the book (ms).
+
+        Options are quiet for minutes while their quotes stand, so theirs is `ts`, when the answer was made.
+        """
         row = payload["result"]
         return Book(
             venue=instrument.venue,
@@ -87,7 +90,7 @@ class Bybit(NativeConnector):
             bids=levels(row["b"], instrument),
             asks=levels(row["a"], instrument),
             received_at_ns=received_at_ns,
-            venue_time_ns=int(row.get("cts") or row["ts"]) * NS_PER_MS,
+            venue_time_ns=int(row["ts" if instrument.kind == OPTION or not row.get("cts") else "cts"]) * NS_PER_MS,
             sequence=int(row["u"]),
         )
 

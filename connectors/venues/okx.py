@@ -48,7 +48,8 @@ class Okx(NativeConnector):
         testnet_hosts={"www.okx.com": "https://www.okx.com"},
         testnet_headers={"x-simulated-trading": "1"},
         needs_passphrase=True,
-        requests_per_minute=1200,
+        requests_per_minute=600,
+        burst=15,  # the tightest window of what is read here is 20 in 2 s
         fee_source="the venue's published base tier, as ccxt records it",
         notes="the test environment is OKX's demo trading, on the same host; the next funding rate is seldom told",
     )

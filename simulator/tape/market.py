@@ -8,15 +8,14 @@ from dataclasses import replace
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from simulator.market.model import BookView, Candle, FundingView, Listing, NotRecorded, Stats, Trade
-from simulator.state import SimulatorError
+from simulator.state import Position, SimulatorError
 from simulator.tape.dialect import Figures, dialects
 from simulator.tape.recording import Recording
 from simulator.tape.replay import Moment, Reel, Timeline
 
-Position = Literal["start", "end"]
 _log = logging.getLogger("simulator")
 _MOST_TRADES = 1_000
 

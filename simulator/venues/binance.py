@@ -109,7 +109,8 @@ class Binance(SimVenue):
         except Refusal as refusal:
             return _error(refusal.code, refusal.message, refusal.status, headers)
         except NotRecorded as absent:
-            return _error(-1000, f"An unknown error occurred while processing the request. ({absent})", 500, headers)
+            # What a tape lacks is as if the symbol were not there: a failing venue would be asked again and again.
+            return _error(-1121, f"Invalid symbol. ({absent})", 400, headers)
 
     def _headers(self, section: str) -> dict[str, str]:
         used = str(self.meters[section].used)

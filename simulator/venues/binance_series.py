@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from simulator.market.calendar import DAY_MS, merged, month_start, week_start
-from simulator.market.model import PERPETUAL, Candle, Listing
+from simulator.market.model import PERPETUAL, Candle, Listing, NotRecorded
 from simulator.venues import binance_shapes as shapes
 from simulator.venues.binance_call import Call, Refusal
 
@@ -127,7 +127,10 @@ def funding_info(call: Call) -> object:
 def open_interest(call: Call) -> object:
     """Answer the contracts that are open."""
     listing = call.listing()
-    found = {"openInterest": call.size(listing, call.market.stats(listing, call.now_ms).open_interest)}
+    held = call.market.stats(listing, call.now_ms).open_interest
+    if not held:
+        raise NotRecorded(f"no open interest of {listing.native_id} was recorded")
+    found = {"openInterest": call.size(listing, held)}
     kind = {"contractType": shapes.contract_type(listing, call.now_ms)} if listing.inverse else {}
     return shapes.named(listing) | found | kind | {"time": call.now_ms}
 

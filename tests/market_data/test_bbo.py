@@ -8,6 +8,7 @@ from domain.errors import GeoBlocked, RateLimited, Retired, UnknownSymbol, Unsup
 from domain.exit_codes import ExitCode
 from market_data.bbo import Wanted, best_prices
 from market_data.bbo_report import bbo_report
+from market_data.references import Reference
 from tests.market_data.fakes import FakeVenues, config, soon
 from utils.config.settings import VenueSettings
 
@@ -307,3 +308,68 @@ def test_a_numeraire_needs_a_symbol_in_dollars():
     venues.add_book("one", "ETH/BTC", [["0.05", "1"]], [["0.06", "1"]])
     with pytest.raises(UsageError, match="dollars"):
         ask(venues, "ETH/BTC", numeraire="USDT")
+
+
+def test_options_have_no_numeraire():
+    venues = FakeVenues()
+    venues.add_book("one", "BTC/USD:BTC-261225-100000-C", [["0.05", "1"]], [["0.06", "1"]])
+    with pytest.raises(UsageError, match="options"):
+        ask(venues, "BTC/USD:BTC-261225-100000-C", numeraire="USDT")
+    assert ask(venues, "BTC/USD:BTC-261225-100000-C")[0].best_bid.bid == D("0.05")
+
+
+class Source:
+    """A reference source that counts how often it is asked."""
+
+    def __init__(self, price="100"):
+        self.asked = []
+        self.price = price
+
+    def __call__(self, venues, config, asset, quote, deadline):
+        self.asked.append(f"{asset}/{quote}")
+        return Reference("source", f"{asset}/{quote}", D(self.price), 0, 5)
+
+
+@pytest.fixture
+def source(monkeypatch):
+    made = Source()
+    monkeypatch.setattr("market_data.bbo.reference_price", made)
+    return made
+
+
+def test_a_reference_is_asked_for_when_every_venue_has_failed(source):
+    venues = FakeVenues()
+    venues.add_book("one", "1000PEPE/USDT:USDT", GeoBlocked("no"))
+    (answer,) = ask(venues, "1000PEPE/USDT:USDT")
+    assert (answer.reference.price, source.asked) == (100_000, ["PEPE/USDT"])
+    assert answer.exit_code is ExitCode.UNAVAILABLE
+    record = bbo_report([answer], "sim").record["reference"]
+    assert record["label"] == "reference – cannot be traded"
+
+
+def test_a_reference_comes_within_the_deadline_when_venues_are_silent(source):
+    venues = FakeVenues()
+    slow = venues.add_book("slow", "BTC/USDT", [["1", "1"]], [["2", "1"]])
+    slow.block = threading.Event()
+    started = time.monotonic()
+    (answer,) = ask(venues, seconds=0.5)
+    slow.block.set()
+    assert time.monotonic() - started < 3
+    assert answer.reference.price == 100
+    assert len(source.asked) == 1
+
+
+def test_no_reference_is_asked_for_while_a_venue_answers(source):
+    venues = two_venues()
+    assert ask(venues)[0].reference is None
+    assert source.asked == []
+    assert ask(venues, reference=True)[0].reference.price == 100
+
+
+def test_a_reference_is_asked_for_when_all_that_came_is_stale(source):
+    venues = two_venues()
+    for name in venues.names:
+        venues.connector(name).age_ms = 60_000
+    (answer,) = ask(venues)
+    assert answer.reference.price == 100
+    assert answer.exit_code is ExitCode.VERIFICATION_FAILED

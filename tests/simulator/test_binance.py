@@ -545,7 +545,7 @@ def test_lists_leave_out_what_the_market_does_not_have():
     _, touches = ask(venue, f"{SPOT_URL}/api/v3/ticker/bookTicker")
     assert [row["symbol"] for row in touches] == ["BTCUSDT"]
     status, body = ask(venue, f"{SPOT_URL}/api/v3/ticker/24hr?symbol=BTCUSDT")
-    assert (status, body["code"]) == (500, -1000)
+    assert (status, body["code"]) == (400, -1121)
     assert "no figures of BTCUSDT" in body["msg"]
 
 
