@@ -33,6 +33,8 @@ class Session:
 def configured(env: str | None = None, timeout: float | None = None) -> Config:
     """Read the configuration as this command line asks for it (`--env` may stand before the subcommand)."""
     outer = click.get_current_context().find_root().params
+    if env and outer.get("env") not in (None, env):
+        raise UsageError(f"--env is given twice: {outer['env']} and {env}.", hint="Choose one.")
     return load_config(environment=env or outer.get("env"), timeout_s=timeout, config_file=outer.get("config_file"))
 
 

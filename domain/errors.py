@@ -18,6 +18,7 @@ CrossbookError
 │   ├── RateLimited
 │   ├── Maintenance
 │   ├── GeoBlocked
+│   ├── MarketClosed
 │   └── BadAnswer
 ├── StaleData
 └── PolicyDenied
@@ -174,6 +175,13 @@ class GeoBlocked(Unavailable):
     """The venue does not serve the place this machine is in."""
 
     category = "geo_blocked"
+    retryable = False
+
+
+class MarketClosed(Unavailable):
+    """The market is outside its trading hours; there is no price now, and the venue is well."""
+
+    category = "market_closed"
     retryable = False
 
 

@@ -39,10 +39,11 @@ def find_cross(rows: Sequence[VenueRow]) -> Cross | None:
     bid, ask = best_bid(rows), best_ask(rows)
     if bid is None or ask is None or bid.bid is None or ask.ask is None or bid.bid <= ask.ask:
         return None
+    sized = [row for row in rows if row.bid_size is not None or row.ask_size is not None] or rows
     pairs = [
         _pair(buy, sell)
-        for buy in rows
-        for sell in rows
+        for buy in sized
+        for sell in sized
         if buy.ask_wins and sell.bid_wins and buy.ask and sell.bid and sell.bid > buy.ask
     ]
     known = [pair for pair in pairs if pair.net_per_unit is not None]

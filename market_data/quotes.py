@@ -95,6 +95,8 @@ def fill_row(row: VenueRow, quote: Quote, *, now_ns: int, stale_after_ms: int, c
     row.status, row.reason = judged(row.bid, row.ask, row.age_ms, stale_after_ms)
     if row.status == OK:
         row.bid_wins, row.ask_wins = row.bid is not None, row.ask is not None
+        if row.reason is None and row.bid_size is None and row.ask_size is None:
+            row.reason = "indicative, no size"
 
 
 def judged(bid: Decimal | None, ask: Decimal | None, age: int, stale_after_ms: int) -> tuple[str, str | None]:
@@ -116,14 +118,22 @@ def judged(bid: Decimal | None, ask: Decimal | None, age: int, stale_after_ms: i
 
 
 def best_bid(rows: Sequence[VenueRow]) -> VenueRow | None:
-    """Return the row with the highest bid that may win; the larger size decides between equal prices."""
+    """Return the row with the highest bid that may win; the larger size decides between equal prices.
+
+    A price without a size is an indication: it wins only where no venue shows a size.
+    """
     able = [row for row in rows if row.bid_wins and row.bid is not None]
+    able = [row for row in able if row.bid_size is not None] or able
     return max(able, key=lambda row: (row.bid, row.bid_size or 0), default=None)
 
 
 def best_ask(rows: Sequence[VenueRow]) -> VenueRow | None:
-    """Return the row with the lowest ask that may win; the larger size decides between equal prices."""
+    """Return the row with the lowest ask that may win; the larger size decides between equal prices.
+
+    A price without a size is an indication: it wins only where no venue shows a size.
+    """
     able = [row for row in rows if row.ask_wins and row.ask is not None]
+    able = [row for row in able if row.ask_size is not None] or able
     return min(able, key=lambda row: (row.ask, -(row.ask_size or 0)), default=None)
 
 

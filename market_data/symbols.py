@@ -14,7 +14,7 @@ from domain.time import rfc3339
 from market_data.ask import ask_all
 from utils.symbols.language import nearest, read
 from utils.symbols.multipliers import split_multiplier
-from utils.symbols.parts import DOLLARS
+from utils.symbols.parts import DOLLARS, respelled
 
 if TYPE_CHECKING:
     from connectors.registry import Venues
@@ -57,8 +57,9 @@ def mapping(venues: "Venues", text: str, at: Sequence[str], to: Sequence[str]) -
         NotListed: when a venue of `to` does not list it.
     """
     for name in (*at, *to):
-        if name in venues.retired:
-            raise Retired(f"{name} has closed: {venues.retired[name]}.", venue=name)
+        configured = venues.config.venues.get(name)
+        if configured is not None and configured.retired:
+            raise Retired(f"{name} has closed: {configured.retired}.", venue=name)
         if name not in venues.names:
             hint = f"Nearest: {', '.join(nearest(name, venues.names)) or ', '.join(venues.names)}."
             raise UsageError(f"There is no enabled venue '{name}'.", venue=name, hint=hint)
@@ -145,7 +146,7 @@ def _asset_meant(venues: "Venues", text: str) -> tuple[str, dict[str, list[Instr
     Raises:
         UnknownSymbol, AmbiguousSymbol: from reading the text.
     """
-    code = text.strip().split("/")[0]
+    code = respelled(text.strip().split("/")[0])
     # The code itself first: `BOOM1000` is an index of that name, no thousand of something.
     for asset in dict.fromkeys((code.upper(), split_multiplier(code)[1].upper(), split_multiplier(code.upper())[1])):
         listed = {name: venues.cache.by_asset(name, asset) for name in venues.names}

@@ -65,9 +65,11 @@ class DistortedMarket:
         trades = self._market.trades(listing, limit, now_ms - skew_ms)
         return [replace(t, time_ms=t.time_ms + skew_ms) for t in trades] if skew_ms else trades
 
-    def candles(self, listing: Listing, interval_ms: int, start_ms: int, end_ms: int) -> Sequence[Candle]:
+    def candles(
+        self, listing: Listing, interval_ms: int, start_ms: int, end_ms: int, offset_ms: int = 0
+    ) -> Sequence[Candle]:
         """Pass on: candles lie on the grid of their interval whatever the clock says."""
-        return self._market.candles(listing, interval_ms, start_ms, end_ms)
+        return self._market.candles(listing, interval_ms, start_ms, end_ms, offset_ms)
 
     def stats(self, listing: Listing, now_ms: int) -> Stats:
         """Answer for the real moment."""

@@ -19,6 +19,7 @@ from domain.errors import (
     ConfigError,
     CrossbookError,
     Maintenance,
+    MarketClosed,
     NotListed,
     RateLimited,
     Refused,
@@ -46,10 +47,6 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "pip": ("pip", "pip_size"),
 }
 """Our name -> the names of v3, then of the newer API (developers.deriv.com)."""
-
-
-class MarketClosed(Refused):
-    """The market is outside its trading hours; there is no price now."""
 
 
 ERRORS: Mapping[str, type[CrossbookError]] = {

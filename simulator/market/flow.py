@@ -80,9 +80,12 @@ class Flow:
     def _price_text(self, value: float) -> str:
         return self._depth.ticks.text(max(1, self._depth.ticks.near(value)))
 
-    def candles(self, interval_ms: int, start_ms: int, end_ms: int, now_ms: int) -> list[Candle]:
+    def candles(
+        self, interval_ms: int, start_ms: int, end_ms: int, now_ms: int, offset_ms: int = 0
+    ) -> list[Candle]:
         """Return the candles that start in [start, end], the running one with what is known at `now_ms`."""
-        first = -(-max(start_ms, self._listing.listed_ms) // interval_ms) * interval_ms
+        earliest = max(start_ms, self._listing.listed_ms)
+        first = earliest + (offset_ms - earliest) % interval_ms
         found: list[Candle] = []
         for start in range(first, min(end_ms, now_ms) + 1, interval_ms):
             key = (interval_ms, start)

@@ -127,8 +127,13 @@ class Market(Protocol):
     def trades(self, listing: Listing, limit: int, now_ms: int) -> Sequence[Trade]:
         """The last trades, newest first."""
 
-    def candles(self, listing: Listing, interval_ms: int, start_ms: int, end_ms: int) -> Sequence[Candle]:
-        """Candles whose start lies in [start, end], oldest first; none from before the market began."""
+    def candles(
+        self, listing: Listing, interval_ms: int, start_ms: int, end_ms: int, offset_ms: int = 0
+    ) -> Sequence[Candle]:
+        """Candles whose start lies in [start, end], oldest first; none from before the market began.
+
+        They start at multiples of the interval, moved by `offset_ms`.
+        """
 
     def stats(self, listing: Listing, now_ms: int) -> Stats:
         """24-hour figures."""

@@ -102,9 +102,12 @@ class SyntheticMarket:
         """Return at most 1,000 trades, newest first, at the prices of the books of their moments."""
         return self._of(listing).flow.trades(limit, self._price_ms(now_ms))
 
-    def candles(self, listing: Listing, interval_ms: int, start_ms: int, end_ms: int) -> Sequence[Candle]:
+    def candles(
+        self, listing: Listing, interval_ms: int, start_ms: int, end_ms: int, offset_ms: int = 0
+    ) -> Sequence[Candle]:
         """Return the candles that start in [start, end]: they close where the book's middle was at their end."""
-        return self._of(listing).flow.candles(interval_ms, start_ms, end_ms, self._price_ms(self.now_ms()))
+        now_ms = self._price_ms(self.now_ms())
+        return self._of(listing).flow.candles(interval_ms, start_ms, end_ms, now_ms, offset_ms)
 
     def stats(self, listing: Listing, now_ms: int) -> Stats:
         """Return the last 24 hours."""

@@ -97,7 +97,7 @@ def contract_type(listing: Listing, now_ms: int) -> str:
     """Name the kind of a contract: PERPETUAL, CURRENT_QUARTER or NEXT_QUARTER."""
     if listing.kind != FUTURE:
         return "PERPETUAL"
-    return "CURRENT_QUARTER" if listing.expiry_ms == quarter_ends(now_ms, 1)[0].time_ms else "NEXT_QUARTER"
+    return "CURRENT_QUARTER" if listing.expiry_ms == quarter_ends(now_ms, 1)[0] else "NEXT_QUARTER"
 
 
 def pair(listing: Listing) -> str:

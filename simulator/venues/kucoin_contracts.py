@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from simulator.market.bars import HOUR_MS
+from simulator.market.calendar import HOUR_MS
 from simulator.market.model import PERPETUAL, Listing, NotRecorded, Stats
 from simulator.venue import SimVenue
 from simulator.venues.kucoin_wire import Row, coins, futures_code, number

@@ -5,25 +5,25 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from simulator.market.bars import DAY_MS, HOUR_MS, MINUTE_MS, MONDAY_MS, Bar
+from simulator.market.bars import MONTH, WEEK, Bar
+from simulator.market.calendar import DAY_MS, HOUR_MS, MINUTE_MS
 from simulator.market.model import Listing
 from simulator.venue import SimVenue
 
 Row = dict[str, object]
 Params = Mapping[str, str]
 NS_PER_MS = 1_000_000
-MONTH_MS = 31 * DAY_MS
 
 SPOT_BARS: dict[str, Bar] = {
     **{f"{count}min": Bar(count * MINUTE_MS) for count in (1, 3, 5, 15, 30)},
     **{f"{count}hour": Bar(count * HOUR_MS) for count in (1, 2, 4, 6, 8, 12)},
     "1day": Bar(DAY_MS),
-    "1week": Bar(7 * DAY_MS, MONDAY_MS),
-    "1month": Bar(MONTH_MS, 0, 1),
+    "1week": WEEK,
+    "1month": MONTH,
 }
 FUTURES_BARS: dict[str, Bar] = {
     **{str(minutes): Bar(minutes * MINUTE_MS) for minutes in (1, 5, 15, 30, 60, 120, 240, 480, 720, 1440)},
-    "10080": Bar(7 * DAY_MS, MONDAY_MS),
+    "10080": WEEK,
 }
 
 

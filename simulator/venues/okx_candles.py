@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from simulator.market.bars import DAY_MS, HOUR_MS, MINUTE_MS, MONDAY_MS, Bar
+from simulator.market.bars import MONTH, WEEK, Bar
 from simulator.market.bars import candles as on_grid
+from simulator.market.calendar import DAY_MS, HOUR_MS, MINUTE_MS
 from simulator.market.model import Candle, Listing
 from simulator.venue import SimRequest, SimVenue
 from simulator.venues.okx_wire import (
@@ -21,19 +22,18 @@ from simulator.venues.okx_wire import (
 Cells = list[str]
 HONG_KONG_MS = -8 * HOUR_MS
 RECENT_BARS = 1_440
-MONTH_MS = 31 * DAY_MS
 
 _SHORT = {"1s": 1_000, "1m": 1, "3m": 3, "5m": 5, "15m": 15, "30m": 30, "1H": 60, "2H": 120, "4H": 240}
 _LONG = {"6H": (6 * HOUR_MS, 0), "12H": (12 * HOUR_MS, 0), "1D": (DAY_MS, 0), "2D": (2 * DAY_MS, 0)}
-_LONG |= {"3D": (3 * DAY_MS, 0), "5D": (5 * DAY_MS, 0), "1W": (7 * DAY_MS, MONDAY_MS)}
+_LONG |= {"3D": (3 * DAY_MS, 0), "5D": (5 * DAY_MS, 0), "1W": (WEEK.length_ms, WEEK.offset_ms)}
 _MONTHS = {"1M": 1, "3M": 3}
 
 BARS: dict[str, Bar] = {
     **{name: Bar(1_000 if name == "1s" else count * MINUTE_MS) for name, count in _SHORT.items()},
     **{name: Bar(length, offset + HONG_KONG_MS) for name, (length, offset) in _LONG.items()},
     **{f"{name}utc": Bar(length, offset) for name, (length, offset) in _LONG.items()},
-    **{name: Bar(count * MONTH_MS, HONG_KONG_MS, count) for name, count in _MONTHS.items()},
-    **{f"{name}utc": Bar(count * MONTH_MS, 0, count) for name, count in _MONTHS.items()},
+    **{name: Bar(count * MONTH.length_ms, HONG_KONG_MS, count) for name, count in _MONTHS.items()},
+    **{f"{name}utc": Bar(count * MONTH.length_ms, 0, count) for name, count in _MONTHS.items()},
 }
 
 

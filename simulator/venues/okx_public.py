@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from simulator.market.bars import DAY_MS, HOUR_MS
+from simulator.market.calendar import DAY_MS, HOUR_MS
 from simulator.market.model import PERPETUAL, SPOT, Listing, NotRecorded
 from simulator.venue import SimRequest, SimVenue
 from simulator.venues.okx_candles import index_listing

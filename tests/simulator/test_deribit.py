@@ -13,8 +13,8 @@ from typing import Any
 import ccxt
 import pytest
 
-from simulator.market.expiries import quarter_ends
-from simulator.market.listings.deribit import expiry_code, listings
+from simulator.market.calendar import quarter_ends
+from simulator.market.listings.deribit import dmmmyy, listings
 from simulator.market.model import FUTURE, OPTION, PERPETUAL, SPOT, Listing
 from simulator.market.synthetic import SyntheticMarket
 from simulator.tape.market import load_tape
@@ -101,11 +101,11 @@ class TestInstruments:
         quarter = quarter_ends(NOW_MS, 1)[0]
         day = datetime.fromtimestamp(quarter / 1000, UTC)
         assert deribit.market("BTC/USD:BTC")["id"] == "BTC-PERPETUAL"
-        assert deribit.market(f"BTC/USD:BTC-{day:%y%m%d}")["id"] == f"BTC-{expiry_code(quarter)}"
+        assert deribit.market(f"BTC/USD:BTC-{day:%y%m%d}")["id"] == f"BTC-{dmmmyy(quarter)}"
         assert deribit.market("BTC/USDT")["id"] == "BTC_USDT"
 
     def test_days_of_one_digit_have_no_leading_zero(self) -> None:
-        assert expiry_code(1_796_371_200_000) == "4DEC26"
+        assert dmmmyy(1_796_371_200_000) == "4DEC26"
 
     def test_a_strike_with_decimals_is_written_with_a_d(self, deribit: Any) -> None:
         ids = [i.native_id for i in LISTINGS if i.kind == OPTION and i.base == "XRP" and "." in (i.strike or "")]
@@ -204,7 +204,7 @@ class TestBooks:
         assert set(row["stats"]) == {"high", "low", "price_change", "volume", "volume_usd", "volume_notional"}
 
     def test_an_option_names_its_underlying_future_and_its_volatility(self, adapter: Mounted) -> None:
-        quarter = expiry_code(quarter_ends(NOW_MS, 1)[0])
+        quarter = dmmmyy(quarter_ends(NOW_MS, 1)[0])
         name = next(i.native_id for i in LISTINGS if i.native_id.startswith(f"BTC-{quarter}-") and i.kind == OPTION)
         row = result(adapter, "public/ticker", instrument_name=name)
         future = result(adapter, "public/ticker", instrument_name=f"BTC-{quarter}")

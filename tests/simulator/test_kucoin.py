@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import ccxt
 import pytest
 
-from simulator.market.expiries import quarter_ends
+from simulator.market.calendar import quarter_ends
 from simulator.market.listings.kucoin import MONTH_CODES, listings
 from simulator.market.model import Listing
 from simulator.market.synthetic import SyntheticMarket

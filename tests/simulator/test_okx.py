@@ -9,7 +9,7 @@ from typing import Any
 import ccxt
 import pytest
 
-from simulator.market.expiries import month_ends, next_fridays, quarter_ends
+from simulator.market.calendar import month_ends, fridays, quarter_ends
 from simulator.market.listings.okx import future_dates, listings
 from simulator.market.model import Listing
 from simulator.market.synthetic import SyntheticMarket
@@ -163,12 +163,12 @@ class TestExpiries:
         dates = future_dates(self.MONDAY)
         assert sorted(dates) == list(dates)
         assert list(dates.values()) == ["this_week", "next_week", "quarter", "next_quarter"]
-        assert [ms - self.MONDAY for ms in next_fridays(self.MONDAY, 1)] == [(4 * 24 + 8) * HOUR_MS]
+        assert [ms - self.MONDAY for ms in fridays(self.MONDAY, 1)] == [(4 * 24 + 8) * HOUR_MS]
 
     def test_an_expired_contract_is_not_listed_again(self) -> None:
-        friday = next_fridays(self.MONDAY, 1)[0]
-        assert next_fridays(friday, 1)[0] == friday + 7 * 24 * HOUR_MS
-        assert next_fridays(friday - 1, 1)[0] == friday
+        friday = fridays(self.MONDAY, 1)[0]
+        assert fridays(friday, 1)[0] == friday + 7 * 24 * HOUR_MS
+        assert fridays(friday - 1, 1)[0] == friday
         assert month_ends(friday, 1)[0] > friday
 
 

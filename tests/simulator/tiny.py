@@ -40,7 +40,9 @@ class StillMarket:
     def trades(self, listing: Listing, limit: int, now_ms: int) -> list[Trade]:
         return [Trade(1, now_ms - 5, "1000.0", "1", "buy")]
 
-    def candles(self, listing: Listing, interval_ms: int, start_ms: int, end_ms: int) -> list[Candle]:
+    def candles(
+        self, listing: Listing, interval_ms: int, start_ms: int, end_ms: int, offset_ms: int = 0
+    ) -> list[Candle]:
         return []
 
     def stats(self, listing: Listing, now_ms: int) -> Stats:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from domain.errors import ConfigError
+from domain.errors import ConfigError, UsageError
 from domain.money import BadNumber, to_decimal
 from utils.config.files import read_mapping
 from utils.config.paths import config_files
@@ -98,6 +98,9 @@ def _build(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Config:
                 values["class_path" if key == "class" else key] = schema[key](name, value)
             except ConfigError as error:
                 source = origins.get(name, "the configuration")
+                if source.startswith("flag "):
+                    flag = source.removeprefix("flag ")
+                    raise UsageError(error.message.replace(f"'{name}'", flag), hint=error.hint) from None
                 raise ConfigError(f"{source}: {error.message}", hint=error.hint) from None
         return values
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from domain.errors import CrossbookError, GeoBlocked, Maintenance, RateLimited, Refused, Unavailable
+from domain.errors import CrossbookError, GeoBlocked, Maintenance, MarketClosed, RateLimited, Refused, Unavailable
 from domain.time import rfc3339
 from utils.resilience.store import Store
 
@@ -53,14 +53,18 @@ class Trip(NamedTuple):
     max_cooldown_s: float = 300.0
 
 
+_WELL = (RateLimited, Maintenance, GeoBlocked, MarketClosed)
+"""A venue that says such a thing is unavailable to us, but in order."""
+
+
 def counts(error: CrossbookError) -> bool:
     """Tell whether an error shows that the venue is out of order: it gave no answer, or none that makes sense."""
-    return isinstance(error, Unavailable) and not isinstance(error, (RateLimited, Maintenance, GeoBlocked, CircuitOpen))
+    return isinstance(error, Unavailable) and not isinstance(error, (*_WELL, CircuitOpen))
 
 
 def proves_alive(error: CrossbookError | None) -> bool:
     """Tell whether an outcome shows that the venue answers, be it with a no."""
-    return error is None or isinstance(error, (Refused, RateLimited, Maintenance, GeoBlocked))
+    return error is None or isinstance(error, (Refused, *_WELL))
 
 
 def after_failure(state: BreakerState, now: float, reason: str, trip: Trip) -> BreakerState:

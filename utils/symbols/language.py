@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from domain.errors import AmbiguousSymbol, UnknownSymbol, UsageError
 from domain.instruments import SPOT, Instrument
-from utils.symbols.parts import DOLLARS, MAX_LENGTH, Parts, canonical, parts_of
+from utils.symbols.parts import DOLLARS, MAX_LENGTH, Parts, canonical, parts_of, respelled
 
 _SEPARATORS = re.compile(r"[-_/:\s]+")
 
@@ -53,6 +53,8 @@ def read(text: str, instruments: Iterable[Instrument]) -> Match:
     ):
         if fits:
             return _choose(text, fits)
+    if respelled(text.strip()) != text.strip():
+        return read(respelled(text.strip()), listed)
     assets = sorted({i.symbol for i in listed if squeezed(text) in (i.asset, i.base)})
     if assets:
         spots = [s for s in assets if ":" not in s]

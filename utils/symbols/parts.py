@@ -37,11 +37,25 @@ def parts_of(symbol: str) -> Parts | None:
 
 
 def canonical(text: str) -> str | None:
-    """Return a text in canonical form when it has that form (any case), else None."""
-    text = text.strip().upper()
+    """Return a text in canonical form when it has that form (any case), else None.
+
+    >>> canonical("xbt/usdt"), canonical("kPEPE/USDT:USDT"), canonical("BTCUSDT")
+    ('BTC/USDT', '1000PEPE/USDT:USDT', None)
+    """
+    text = respelled(text.strip()).upper()
     return text if parts_of(text) else None
 
 
+def respelled(text: str) -> str:
+    """Write the code that a text begins with as canonical symbols do: `XBT…` as `BTC…`, `kPEPE…` as `1000PEPE…`."""
+    code = _OTHER_CODES.get(text[:3].upper())
+    if code:
+        return code + text[3:]
+    thousands = text[:1] == "k" and len(text) > 2 and text[1:3].isalpha() and text[1:3].isupper()
+    return f"1000{text[1:]}" if thousands else text
+
+
+_OTHER_CODES = {"XBT": "BTC", "XDG": "DOGE"}  # X for what is no country's money (ISO 4217); some venues keep to it
 _ALLOWED_IN_BASE = str.maketrans("", "", "._$-")
 
 

@@ -1,6 +1,6 @@
 """What the simulated Binance lists: spot, USDⓈ-M, COIN-M and options, with tick and lot sizes as of late 2026."""
 
-from simulator.market.calendar import Expiry, month_ends, quarter_ends
+from simulator.market.calendar import DAY_MS, month_ends, quarter_ends, yymmdd
 from simulator.market.model import FUTURE, OPTION, PERPETUAL, SPOT, Listing
 
 _VENUE = "binance"
@@ -49,10 +49,6 @@ def _rows(table: str) -> list[list[str]]:
     return [cell.split() for line in table.split("\n") for cell in line.split("|") if cell]
 
 
-def _yymmdd(expiry: Expiry) -> str:
-    return expiry.day.strftime("%y%m%d")
-
-
 def listings(now_ms: int) -> list[Listing]:
     """List everything; expiries are those ahead of `now_ms`."""
     return [*_spot(), *_linear(now_ms), *_inverse(now_ms), *_options(now_ms)]
@@ -91,7 +87,7 @@ def _linear(now_ms: int) -> list[Listing]:
         Listing(
             _VENUE,
             "linear",
-            f"{base}USDT_{_yymmdd(expiry)}",
+            f"{base}USDT_{yymmdd(expiry_ms)}",
             FUTURE,
             base,
             "USDT",
@@ -100,31 +96,31 @@ def _linear(now_ms: int) -> list[Listing]:
             "0.001",
             "0.001",
             "5",
-            expiry_ms=expiry.time_ms,
+            expiry_ms=expiry_ms,
             maker_fee="0.0002",
             taker_fee="0.0005",
-            listed_ms=expiry.time_ms - 182 * 86_400_000,
+            listed_ms=expiry_ms - 182 * DAY_MS,
         )
         for base, tick in (("BTC", "0.1"), ("ETH", "0.01"))
-        for expiry in quarter_ends(now_ms)
+        for expiry_ms in quarter_ends(now_ms, 2)
     ]
     return perpetuals + dated
 
 
 def _inverse(now_ms: int) -> list[Listing]:
-    contracts: list[tuple[str, str, str, Expiry | None]]
+    contracts: list[tuple[str, str, str, int | None]]
     contracts = [(base, tick, worth, None) for base, tick, worth in _rows(_INVERSE)]
     contracts += [
-        (base, tick, worth, expiry)
+        (base, tick, worth, expiry_ms)
         for base, tick, worth in (("BTC", "0.1", "100"), ("ETH", "0.01", "10"))
-        for expiry in quarter_ends(now_ms)
+        for expiry_ms in quarter_ends(now_ms, 2)
     ]
     return [
         Listing(
             _VENUE,
             "inverse",
-            f"{base}USD_{_yymmdd(expiry) if expiry else 'PERP'}",
-            FUTURE if expiry else PERPETUAL,
+            f"{base}USD_{yymmdd(expiry_ms) if expiry_ms else 'PERP'}",
+            FUTURE if expiry_ms else PERPETUAL,
             base,
             "USD",
             base,
@@ -133,22 +129,22 @@ def _inverse(now_ms: int) -> list[Listing]:
             "1",
             contract_size=worth,
             inverse=True,
-            expiry_ms=expiry.time_ms if expiry else None,
+            expiry_ms=expiry_ms,
             maker_fee="0.0002",
             taker_fee="0.0005",
-            listed_ms=expiry.time_ms - 182 * 86_400_000 if expiry else 1_597_042_800_000,
+            listed_ms=expiry_ms - 182 * DAY_MS if expiry_ms else 1_597_042_800_000,
         )
-        for base, tick, worth, expiry in contracts
+        for base, tick, worth, expiry_ms in contracts
     ]
 
 
 def _options(now_ms: int) -> list[Listing]:
-    expiries = sorted({*month_ends(now_ms, 2), *quarter_ends(now_ms)})
+    expiries = sorted({*month_ends(now_ms, 2), *quarter_ends(now_ms, 2)})
     return [
         Listing(
             _VENUE,
             "option",
-            f"{base}-{_yymmdd(expiry)}-{strike}-{side[0].upper()}",
+            f"{base}-{yymmdd(expiry_ms)}-{strike}-{side[0].upper()}",
             OPTION,
             base,
             "USDT",
@@ -156,15 +152,15 @@ def _options(now_ms: int) -> list[Listing]:
             tick,
             lot,
             lot,
-            expiry_ms=expiry.time_ms,
+            expiry_ms=expiry_ms,
             strike=strike,
             option_type=side,
             maker_fee="0.00024",
             taker_fee="0.0003",
-            listed_ms=expiry.time_ms - 90 * 86_400_000,
+            listed_ms=expiry_ms - 90 * DAY_MS,
         )
         for base, tick, lot, strikes in _OPTIONS
-        for expiry in expiries
+        for expiry_ms in expiries
         for strike in strikes
         for side in ("call", "put")
     ]

@@ -1,10 +1,9 @@
 """What the simulated Bybit lists: spot, linear, inverse and options, with tick and lot sizes as of late 2026."""
 
-from simulator.market.calendar import DAY_MS, Expiry, fridays, month_ends, quarter_ends
+from simulator.market.calendar import DAY_MS, dmmmyy, fridays, month_ends, quarter_code, quarter_ends
 from simulator.market.model import FUTURE, OPTION, PERPETUAL, SPOT, Listing
 
 _VENUE = "bybit"
-_QUARTER_LETTERS = {3: "H", 6: "M", 9: "U", 12: "Z"}
 
 # base, quote, tick, lot
 _SPOT = """
@@ -45,11 +44,6 @@ def _rows(table: str) -> list[list[str]]:
     return [cell.split() for line in table.split("\n") for cell in line.split("|") if cell]
 
 
-def _day(expiry: Expiry) -> str:
-    """Write a day as Bybit does: `25DEC26`, `9MAY25`."""
-    return f"{expiry.day.day}{expiry.day.strftime('%b%y').upper()}"
-
-
 def listings(now_ms: int) -> list[Listing]:
     """List everything; expiries are those ahead of `now_ms`."""
     return [*_spot(), *_linear(now_ms), *_inverse(now_ms), *_options(now_ms)]
@@ -76,45 +70,45 @@ def _linear(now_ms: int) -> list[Listing]:
     near = [*fridays(now_ms, 2), *month_ends(now_ms, 2)]
     return perpetuals + [
         Listing(
-            _VENUE, "linear", f"{base}{'' if quote == 'USDC' else quote}-{_day(expiry)}", FUTURE, base, quote, quote,
-            tick, lot, lot, "5", expiry_ms=expiry.time_ms, maker_fee="0.0002", taker_fee="0.00055",
-            listed_ms=expiry.time_ms - 273 * DAY_MS,
+            _VENUE, "linear", f"{base}{'' if quote == 'USDC' else quote}-{dmmmyy(expiry_ms)}", FUTURE, base, quote, quote,
+            tick, lot, lot, "5", expiry_ms=expiry_ms, maker_fee="0.0002", taker_fee="0.00055",
+            listed_ms=expiry_ms - 273 * DAY_MS,
         )
         for base, tick, lot in (("BTC", "0.50", "0.001"), ("ETH", "0.05", "0.01"))
         for quote in ("USDT", "USDC")
-        for expiry in sorted({*near, *quarter_ends(now_ms)})
+        for expiry_ms in sorted({*near, *quarter_ends(now_ms, 2)})
     ]  # fmt: skip
 
 
 def _inverse(now_ms: int) -> list[Listing]:
-    def listing(symbol: str, base: str, tick: str, expiry: Expiry | None) -> Listing:
+    def listing(symbol: str, base: str, tick: str, expiry_ms: int | None) -> Listing:
         return Listing(
-            _VENUE, "inverse", symbol, FUTURE if expiry else PERPETUAL, base, "USD", base, tick, "1", "1", inverse=True,
-            expiry_ms=expiry.time_ms if expiry else None, maker_fee="0.0002", taker_fee="0.00055",
-            listed_ms=expiry.time_ms - 273 * DAY_MS if expiry else 1_542_211_200_000,
+            _VENUE, "inverse", symbol, FUTURE if expiry_ms else PERPETUAL, base, "USD", base, tick, "1", "1", inverse=True,
+            expiry_ms=expiry_ms, maker_fee="0.0002", taker_fee="0.00055",
+            listed_ms=expiry_ms - 273 * DAY_MS if expiry_ms else 1_542_211_200_000,
         )  # fmt: skip
 
     dated = [
-        listing(f"{base}USD{_QUARTER_LETTERS[expiry.day.month]}{expiry.day:%y}", base, tick, expiry)
+        listing(f"{base}USD{quarter_code(expiry_ms)}", base, tick, expiry_ms)
         for base, tick in (("BTC", "0.50"), ("ETH", "0.05"))
-        for expiry in quarter_ends(now_ms)
+        for expiry_ms in quarter_ends(now_ms, 2)
     ]
     return [listing(f"{base}USD", base, tick, None) for base, tick in _rows(_INVERSE)] + dated
 
 
 def _options(now_ms: int) -> list[Listing]:
-    expiries = sorted({*fridays(now_ms, 1), *month_ends(now_ms, 2), *quarter_ends(now_ms)})
+    expiries = sorted({*fridays(now_ms, 1), *month_ends(now_ms, 2), *quarter_ends(now_ms, 2)})
     found = []
     for base, tick, lot, strikes in _OPTIONS:
         for settle in ("USDT", "USDC") if base == "BTC" else ("USDT",):
             tail, quote = ("", "USD") if settle == "USDC" else ("-USDT", "USDT")
             found += [
                 Listing(
-                    _VENUE, "option", f"{base}-{_day(expiry)}-{strike}-{side[0].upper()}{tail}", OPTION, base, quote,
-                    settle, tick, lot, lot, expiry_ms=expiry.time_ms, strike=strike, option_type=side,
-                    maker_fee="0.0002", taker_fee="0.0003", listed_ms=expiry.time_ms - 90 * DAY_MS,
+                    _VENUE, "option", f"{base}-{dmmmyy(expiry_ms)}-{strike}-{side[0].upper()}{tail}", OPTION, base, quote,
+                    settle, tick, lot, lot, expiry_ms=expiry_ms, strike=strike, option_type=side,
+                    maker_fee="0.0002", taker_fee="0.0003", listed_ms=expiry_ms - 90 * DAY_MS,
                 )
-                for expiry in expiries
+                for expiry_ms in expiries
                 for strike in strikes
                 for side in ("call", "put")
             ]  # fmt: skip

@@ -4,11 +4,10 @@ Sizes are Deribit's `amount`: USD for inverse contracts, the base coin for every
 on a multiple of a coin (no `1000PEPE`), so there is none here.
 """
 
-from datetime import UTC, datetime
 from math import log10
 
+from simulator.market.calendar import dmmmyy, fridays, month_ends, quarter_ends
 from simulator.market.catalogue import ASSETS
-from simulator.market.expiries import month_ends, next_fridays, quarter_ends
 from simulator.market.model import FUTURE, OPTION, PERPETUAL, SPOT, Listing
 
 _FOREVER_MS = 32_503_708_800_000
@@ -28,16 +27,10 @@ _SPOT = {  # pair: (tick, smallest amount); BTC_USDT seen on the venue's ticker 
 _INVERSE = {"BTC": ("0.5", "2.5", "10"), "ETH": ("0.05", "0.25", "1")}  # coin: (perpetual's tick, future's, amount)
 
 
-def expiry_code(expiry_ms: int) -> str:
-    """Write an expiry as instrument names do: `25DEC26`, and `4DEC26` without a leading zero."""
-    day = datetime.fromtimestamp(expiry_ms / 1000, UTC)
-    return f"{day.day}{day:%b%y}".upper()
-
-
 def _dated(now_ms: int) -> dict[int, str]:
     """Map the expiries of dated futures to their settlement periods: two weeks, two months, then four quarters."""
     ends = [*month_ends(now_ms, 2), *quarter_ends(now_ms, 4)]
-    return dict(sorted((dict.fromkeys(next_fridays(now_ms, 2), "week") | dict.fromkeys(ends, "month")).items()))
+    return dict(sorted((dict.fromkeys(fridays(now_ms, 2), "week") | dict.fromkeys(ends, "month")).items()))
 
 
 def _perpetuals() -> list[Listing]:
@@ -54,12 +47,12 @@ def _futures(now_ms: int) -> list[Listing]:
     dated = _dated(now_ms)
     for expiry_ms, period in dated.items():
         for coin, (_, tick, amount) in _INVERSE.items():
-            name = f"{coin}-{expiry_code(expiry_ms)}"
+            name = f"{coin}-{dmmmyy(expiry_ms)}"
             rows.append(_future(name, coin, "USD", tick, amount, expiry_ms, period))
     nearest_month = next(ms for ms, period in dated.items() if period == "month")
     for coin in _INVERSE:
         tick, amount = _LINEAR[coin]
-        name = f"{coin}_USDC-{expiry_code(nearest_month)}"
+        name = f"{coin}_USDC-{dmmmyy(nearest_month)}"
         rows.append(_future(name, coin, "USDC", tick, amount, nearest_month, "month"))
     return rows
 
@@ -95,7 +88,7 @@ def _strikes(coin: str, factors: tuple[float, ...]) -> list[float]:
 def _options(now_ms: int) -> list[Listing]:
     near: tuple[float, ...] = (0.95, 1.0, 1.05)
     wide: tuple[float, ...] = (0.7, 0.85, 1.0, 1.15, 1.4)
-    weeks, months = next_fridays(now_ms, 1), month_ends(now_ms, 2)
+    weeks, months = fridays(now_ms, 1), month_ends(now_ms, 2)
     chains = dict.fromkeys(weeks, ("week", near)) | dict.fromkeys([*months, *quarter_ends(now_ms, 2)], ("month", wide))
     rows = []
     for expiry_ms, (period, factors) in sorted(chains.items()):
@@ -124,7 +117,7 @@ def _option(
         ("tick_size_steps", [] if linear else [{"tick_size": 0.0005, "above_price": 0.005}]),
     )
     return Listing(
-        _VENUE, "option", f"{coin}{pair}-{expiry_code(expiry_ms)}-{text.replace('.', 'd')}-{side}", OPTION, coin,
+        _VENUE, "option", f"{coin}{pair}-{dmmmyy(expiry_ms)}-{text.replace('.', 'd')}-{side}", OPTION, coin,
         "USDC" if linear else "USD", "USDC" if linear else coin, tick, amount, amount, expiry_ms=expiry_ms,
         strike=text, option_type="call" if side == "C" else "put", maker_fee="0.0003", taker_fee="0.0003", extra=extra,
     )  # fmt: skip

@@ -4,13 +4,10 @@ Futures say `XBT` where spot says `BTC`; sizes of futures are whole contracts. A
 counted in units of 1000 PEPE, as its price is.
 """
 
-from datetime import UTC, datetime
-
-from simulator.market.expiries import quarter_ends
+from simulator.market.calendar import quarter_code, quarter_ends
 from simulator.market.model import FUTURE, PERPETUAL, SPOT, Listing
 
 VENUE = "kucoin"
-MONTH_CODES = {3: "H", 6: "M", 9: "U", 12: "Z"}
 
 SPOTS = """
 BTC-USDT 0.1 0.00000001 0.00001
@@ -167,9 +164,4 @@ def _inverse() -> list[Listing]:
 
 
 def _quarterlies(now_ms: int) -> list[Listing]:
-    return [_usd(f"XBTM{_month_code(end)}", "BTC", "0.1", end) for end in quarter_ends(now_ms, 2)]
-
-
-def _month_code(expiry_ms: int) -> str:
-    day = datetime.fromtimestamp(expiry_ms / 1000, UTC)
-    return f"{MONTH_CODES[day.month]}{day:%y}"
+    return [_usd(f"XBTM{quarter_code(end)}", "BTC", "0.1", end) for end in quarter_ends(now_ms, 2)]

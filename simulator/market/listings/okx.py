@@ -5,7 +5,7 @@
 
 from dataclasses import replace
 
-from simulator.market.expiries import month_ends, next_fridays, quarter_ends, yymmdd
+from simulator.market.calendar import fridays, month_ends, quarter_ends, yymmdd
 from simulator.market.model import FUTURE, OPTION, PERPETUAL, SPOT, Listing
 
 VENUE = "okx"
@@ -101,7 +101,7 @@ def listings(now_ms: int) -> list[Listing]:
 
 def future_dates(now_ms: int) -> dict[int, str]:
     """Map expiries (ms) to OKX's aliases; where two fall on one day weeks win, then quarters."""
-    weeks, months, quarters = next_fridays(now_ms, 2), month_ends(now_ms, 2), quarter_ends(now_ms, 2)
+    weeks, months, quarters = fridays(now_ms, 2), month_ends(now_ms, 2), quarter_ends(now_ms, 2)
     named = zip(
         [*weeks, *quarters, *months],
         ["this_week", "next_week", "quarter", "next_quarter", "this_month", "next_month"],
@@ -181,7 +181,7 @@ def _futures(now_ms: int) -> list[Listing]:
 
 
 def _options(now_ms: int) -> list[Listing]:
-    dates = sorted({*next_fridays(now_ms, 1), *month_ends(now_ms, 1), *quarter_ends(now_ms, 1)})
+    dates = sorted({*fridays(now_ms, 1), *month_ends(now_ms, 1), *quarter_ends(now_ms, 1)})
     found = []
     for family, size, strikes in OPTIONS:
         base, quote = family.split("-")

@@ -16,13 +16,14 @@ from websockets.sync.server import ServerConnection, serve
 from connectors.base import VenueContext
 from connectors.guard import Guard, Policy
 from connectors.http import Endpoints, HttpClient
-from connectors.venues.deriv import Deriv, MarketClosed, base_and_quote, instruments
+from connectors.venues.deriv import Deriv, base_and_quote, instruments
 from domain.errors import (
     BadAnswer,
     ConfigError,
     CrossbookError,
     GeoBlocked,
     Maintenance,
+    MarketClosed,
     NotListed,
     RateLimited,
     Refused,
