@@ -2,15 +2,15 @@
 
 from math import pi, sin, sqrt
 
+from simulator.market.calendar import DAY_MS, HOUR_MS, WEEK_MS
 from simulator.market.catalogue import ASSETS
 from simulator.market.depth import STEP_MS, Depth
 from simulator.market.model import OPTION, SPOT, Candle, Listing, Stats, Trade
 from simulator.market.noise import key_of, mix, unit
 from simulator.market.prices import ListingPrices
 
-DAY_MS = 86_400_000
 _DAILY_USD = 2.4e9
-_RHYTHM = ((DAY_MS, 0.35), (7 * DAY_MS, 0.15), (3_600_000, 0.2), (420_000, 0.2))
+_RHYTHM = ((DAY_MS, 0.35), (WEEK_MS, 0.15), (HOUR_MS, 0.2), (420_000, 0.2))
 _MOST_TRADES = 1_000
 _MOST_CANDLES = 20_000
 
@@ -80,9 +80,7 @@ class Flow:
     def _price_text(self, value: float) -> str:
         return self._depth.ticks.text(max(1, self._depth.ticks.near(value)))
 
-    def candles(
-        self, interval_ms: int, start_ms: int, end_ms: int, now_ms: int, offset_ms: int = 0
-    ) -> list[Candle]:
+    def candles(self, interval_ms: int, start_ms: int, end_ms: int, now_ms: int, offset_ms: int = 0) -> list[Candle]:
         """Return the candles that start in [start, end], the running one with what is known at `now_ms`."""
         earliest = max(start_ms, self._listing.listed_ms)
         first = earliest + (offset_ms - earliest) % interval_ms

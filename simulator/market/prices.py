@@ -2,15 +2,15 @@
 
 from math import exp
 
+from simulator.market.calendar import HOUR_MS, MINUTE_MS
 from simulator.market.catalogue import ASSETS, UnknownAsset, resolve
 from simulator.market.model import FUTURE, OPTION, PERPETUAL, Listing
 from simulator.market.noise import Noise, key_of
 from simulator.market.options import YEAR_MS, black, carried, smile
 
 BPS = 1e-4
-_HOUR = 3_600_000
 _PERIODS_MS = [250 * 6**scale for scale in range(10)]
-_CALM_PERIODS_MS = [60_000 * 24**scale for scale in range(4)]
+_CALM_PERIODS_MS = [MINUTE_MS * 24**scale for scale in range(4)]
 _CALM = 0.01
 """Assets that move less than this in a year (stablecoins) are drawn with fewer strokes."""
 _MEMO = 8_192
@@ -50,17 +50,17 @@ class AssetPrices:
 
     def premium(self, asset: str, time_ms: int) -> float:
         """Return how far perpetuals on `asset` trade above the index (a fraction)."""
-        scales = [(_HOUR, 0.6), (6 * _HOUR, 1.6), (48 * _HOUR, 2.6), (192 * _HOUR, 2.8)]
+        scales = [(HOUR_MS, 0.6), (6 * HOUR_MS, 1.6), (48 * HOUR_MS, 2.6), (192 * HOUR_MS, 2.8)]
         curve = self._curve(f"premium:{asset}", [(period, size * BPS) for period, size in scales])
         return 1.0 * BPS + curve.value(time_ms)
 
     def carry(self, asset: str, time_ms: int) -> float:
         """Return the annual rate at which dated futures on `asset` stand above the index."""
-        return 0.055 + self._curve(f"carry:{asset}", [(6 * _HOUR, 0.004), (240 * _HOUR, 0.02)]).value(time_ms)
+        return 0.055 + self._curve(f"carry:{asset}", [(6 * HOUR_MS, 0.004), (240 * HOUR_MS, 0.02)]).value(time_ms)
 
     def volatility(self, asset: str, time_ms: int) -> float:
         """Return the implied volatility of `asset` at the money."""
-        curve = self._curve(f"implied:{asset}", [(_HOUR // 60, 0.004), (4 * _HOUR, 0.03), (120 * _HOUR, 0.08)])
+        curve = self._curve(f"implied:{asset}", [(HOUR_MS // 60, 0.004), (4 * HOUR_MS, 0.03), (120 * HOUR_MS, 0.08)])
         return ASSETS[asset].volatility * (1.02 + curve.value(time_ms))
 
 
@@ -83,7 +83,7 @@ class ListingPrices:
         topic = (seed, listing.venue, listing.product, listing.native_id)
         # Venues differ by about a basis point, drifting: they agree, and now and then they cross.
         self._basis = Noise(key_of("basis", *topic), [(20_000, 0.5 * BPS), (400_000, 0.9 * BPS), (10**11, 0.3 * BPS)])
-        self._own_premium = Noise(key_of("premium", *topic), [(2 * _HOUR, 0.3 * BPS), (60 * _HOUR, 0.7 * BPS)])
+        self._own_premium = Noise(key_of("premium", *topic), [(2 * HOUR_MS, 0.3 * BPS), (60 * HOUR_MS, 0.7 * BPS)])
 
     def reference(self) -> float:
         """Return the price at the catalogue's reference prices, to choose the book's layout by."""

@@ -121,7 +121,9 @@ class TapeMarket:
         """Return candles of the recorded trades; none of intervals without any."""
         trades = self.trades(listing, _MOST_TRADES, self.now_ms())[::-1]
         found: list[Candle] = []
-        for start, group in groupby(trades, key=lambda trade: trade.time_ms - (trade.time_ms - offset_ms) % interval_ms):
+        for start, group in groupby(
+            trades, key=lambda trade: trade.time_ms - (trade.time_ms - offset_ms) % interval_ms
+        ):
             if start_ms <= start <= end_ms:
                 found.append(_candle(listing, start, list(group)))
         return found

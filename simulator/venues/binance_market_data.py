@@ -2,12 +2,11 @@
 
 from decimal import Decimal
 
-from simulator.market.calendar import DAY_MS
+from simulator.market.calendar import DAY_MS, MINUTE_MS
 from simulator.market.model import BookView, Listing
 from simulator.venues import binance_shapes as shapes
 from simulator.venues.binance_call import Call, Refusal, invalid
 
-_MINUTE_MS = 60_000
 _CONTRACT_DEPTHS = (5, 10, 20, 50, 100, 500, 1000)
 _MOST_ROWS = 1000
 
@@ -160,7 +159,7 @@ def _mini_day_row(call: Call, listing: Listing) -> object:
 def average_price(call: Call) -> object:
     """Answer the mean price of the last five minutes."""
     listing = call.listing()
-    candles = call.market.candles(listing, _MINUTE_MS, call.now_ms - 5 * _MINUTE_MS, call.now_ms)
+    candles = call.market.candles(listing, MINUTE_MS, call.now_ms - 5 * MINUTE_MS, call.now_ms)
     volume = sum(Decimal(candle.volume) for candle in candles)
     stats = call.market.stats(listing, call.now_ms)
     mean = sum(Decimal(candle.turnover) for candle in candles) / volume if volume else Decimal(stats.last)

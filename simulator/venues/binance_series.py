@@ -2,45 +2,35 @@
 
 from decimal import Decimal
 
-from simulator.market.calendar import DAY_MS, merged, month_start, week_start
+from simulator.market.bars import MONTH, WEEK, Bar
+from simulator.market.bars import candles as on_grid
+from simulator.market.calendar import DAY_MS, MINUTE_MS
 from simulator.market.model import PERPETUAL, Candle, Listing, NotRecorded
 from simulator.venues import binance_shapes as shapes
 from simulator.venues.binance_call import Call, Refusal
 
-_MINUTE_MS = 60_000
 _MOST_ROWS = 1000
-_INTERVALS = {
+_MINUTES = {
     "1m": 1, "3m": 3, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "2h": 120, "4h": 240, "6h": 360, "8h": 480, "12h": 720,
     "1d": 1440, "3d": 4320,
 }  # fmt: skip
+_BARS = {name: Bar(minutes * MINUTE_MS) for name, minutes in _MINUTES.items()} | {"1w": WEEK, "1M": MONTH}
 
 
 def _candles(call: Call, listing: Listing) -> list[tuple[Candle, int]]:
     """Return the candles asked for and when each closes."""
     interval = call.text("interval")
     limit = call.limit(500, _MOST_ROWS)
-    calendar = {"1w": (week_start, 7), "1M": (month_start, 31)}.get(interval)
-    minutes = 1440 if calendar else _INTERVALS.get(interval)
-    step_ms = 1000 if interval == "1s" and call.section == "spot" else (minutes or 0) * _MINUTE_MS
-    if not step_ms:
+    bar = Bar(1000) if interval == "1s" and call.section == "spot" else _BARS.get(interval)
+    if bar is None:
         raise Refusal(-1120, "Invalid interval.")
-    span_ms = step_ms * (calendar[1] if calendar else 1)
     end_ms = min(call.number("endTime", call.now_ms), call.now_ms)
-    start_ms = call.number("startTime", end_ms - limit * span_ms + 1)
+    start_ms = call.number("startTime", end_ms - limit * bar.length_ms + 1)
     if "startTime" in call.params:
-        end_ms = min(end_ms, start_ms + limit * span_ms)
-    fetch_ms = calendar[0](start_ms) if calendar else start_ms
-    found = list(call.market.candles(listing, step_ms, fetch_ms, end_ms))
-    if calendar:
-        found = [candle for candle in merged(found, calendar[0]) if candle.start_ms >= start_ms]
+        end_ms = min(end_ms, start_ms + limit * bar.length_ms)
+    found = on_grid(call.market, listing, bar, start_ms, end_ms)
     found = found[:limit] if "startTime" in call.params else found[-limit:]
-    return [(candle, _end_ms(candle.start_ms, interval, step_ms) - 1) for candle in found]
-
-
-def _end_ms(start_ms: int, interval: str, step_ms: int) -> int:
-    if interval == "1M":
-        return month_start(start_ms + 32 * DAY_MS)
-    return start_ms + (7 * DAY_MS if interval == "1w" else step_ms)
+    return [(candle, bar.next_start(candle.start_ms) - 1) for candle in found]
 
 
 def klines(call: Call) -> object:

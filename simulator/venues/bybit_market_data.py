@@ -6,16 +6,18 @@ from decimal import Decimal
 from urllib.parse import quote, unquote
 from uuid import UUID
 
-from simulator.market.calendar import merged, month_start, week_start
+from simulator.market.bars import MONTH, WEEK, Bar
+from simulator.market.bars import candles as on_grid
+from simulator.market.calendar import HOUR_MS, MINUTE_MS
 from simulator.market.model import PERPETUAL, Candle, Listing, Market, NotRecorded
 from simulator.venues import bybit_shapes as shapes
 
 CATEGORIES = ("spot", "linear", "inverse", "option")
 BAD_PARAMETER = 10001
-_MINUTE_MS = 60_000
 _DEPTHS = {"spot": (1, 200), "linear": (25, 500), "inverse": (25, 500), "option": (1, 25)}
 """Levels by default and at most, by category."""
 _MINUTES = {name: int(name) for name in ("1", "3", "5", "15", "30", "60", "120", "240", "360", "720")} | {"D": 1440}
+_BARS = {name: Bar(minutes * MINUTE_MS) for name, minutes in _MINUTES.items()} | {"W": WEEK, "M": MONTH}
 _OPEN_INTEREST = {"5min": 5, "15min": 15, "30min": 30, "1h": 60, "4h": 240, "1d": 1440}
 
 
@@ -178,21 +180,15 @@ def recent_trades(call: Call) -> object:
 
 
 def _candles(call: Call, listing: Listing) -> list[Candle]:
-    interval = call.params.get("interval", "")
-    calendar = {"W": (week_start, 7), "M": (month_start, 31)}.get(interval)
-    step_ms = (1440 if calendar else _MINUTES.get(interval, 0)) * _MINUTE_MS
-    if not step_ms:
+    bar = _BARS.get(call.params.get("interval", ""))
+    if bar is None:
         raise Refusal(BAD_PARAMETER, "Invalid period!")
     limit = call.limit(200, 1000)
-    span_ms = step_ms * (calendar[1] if calendar else 1)
     end_ms = min(call.number("end", call.now_ms), call.now_ms)
-    start_ms = call.number("start", end_ms - limit * span_ms + 1)
+    start_ms = call.number("start", end_ms - limit * bar.length_ms + 1)
     if call.params.get("start") and not call.params.get("end"):
-        end_ms = min(end_ms, start_ms + limit * span_ms - 1)
-    fetch_ms = calendar[0](start_ms) if calendar else start_ms
-    found = list(call.market.candles(listing, step_ms, max(fetch_ms, end_ms - limit * span_ms), end_ms))
-    if calendar:
-        found = [candle for candle in merged(found, calendar[0]) if candle.start_ms >= start_ms]
+        end_ms = min(end_ms, start_ms + limit * bar.length_ms - 1)
+    found = on_grid(call.market, listing, bar, max(start_ms, end_ms - limit * bar.length_ms), end_ms)
     return found[-limit:][::-1]
 
 
@@ -229,7 +225,7 @@ def funding_history(call: Call) -> object:
         raise Refusal(BAD_PARAMETER, "params error: endTime must be provided with startTime")
     limit = call.limit(200, 200)
     end_ms = min(call.number("endTime", call.now_ms), call.now_ms)
-    start_ms = call.number("startTime", end_ms - (limit + 1) * listing.funding_interval_h * 3_600_000)
+    start_ms = call.number("startTime", end_ms - (limit + 1) * listing.funding_interval_h * HOUR_MS)
     settled = list(call.market.funding_history(listing, start_ms, end_ms))[-limit:][::-1]
     rows = [
         {"symbol": listing.native_id, "fundingRate": rate, "fundingRateTimestamp": str(time_ms)}
@@ -241,7 +237,7 @@ def funding_history(call: Call) -> object:
 def open_interest(call: Call) -> object:
     """Answer the contracts that are open, newest first; here they were as many all the time."""
     listing = call.contract()
-    step_ms = _OPEN_INTEREST.get(call.params.get("intervalTime", ""), 0) * _MINUTE_MS
+    step_ms = _OPEN_INTEREST.get(call.params.get("intervalTime", ""), 0) * MINUTE_MS
     if not step_ms:
         raise invalid("intervalTime")
     end_ms = min(call.number("endTime", call.now_ms), call.now_ms) // step_ms * step_ms

@@ -3,13 +3,12 @@
 from decimal import Decimal
 from math import exp
 
+from simulator.market.calendar import HOUR_MS, MINUTE_MS
 from simulator.market.model import PERPETUAL, BookView, Listing, Market, NotRecorded, Stats
 from simulator.market.options import YEAR_MS, black
 
 Row = dict[str, object]
 
-_HOUR_MS = 3_600_000
-_MINUTE_MS = 60_000
 _TOUCH = ("bid1Price", "bid1Size", "ask1Price", "ask1Size")
 
 
@@ -149,7 +148,7 @@ def _touch(listing: Listing, book: BookView) -> Row:
 
 def _price_an_hour_ago(listing: Listing, market: Market, now_ms: int) -> str:
     try:
-        candles = market.candles(listing, _MINUTE_MS, now_ms - _HOUR_MS - _MINUTE_MS, now_ms - _HOUR_MS)
+        candles = market.candles(listing, MINUTE_MS, now_ms - HOUR_MS - MINUTE_MS, now_ms - HOUR_MS)
     except NotRecorded:
         return ""
     return price(listing, candles[-1].close) if candles else ""

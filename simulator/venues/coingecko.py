@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from math import floor, log10
 from typing import Any
 
+from simulator.market.calendar import DAY_MS, MINUTE_MS
 from simulator.market.model import Listing, Market, NotRecorded
 from simulator.venue import SimReply, SimRequest, SimVenue, json_reply
 
 Row = dict[str, object]
-CACHE_MS = 60_000
+CACHE_MS = MINUTE_MS
 _BASE = "/api/v3"
 _COIN_CURRENCIES = ("btc", "eth", "ltc", "bch", "bnb", "xrp", "link", "dot", "sol")
 _SUPPLIES = {"bitcoin": 19_950_000.0, "ethereum": 120_700_000.0}
@@ -139,7 +140,7 @@ class Coingecko(SimVenue):
     def _figures(self, coin: Listing, currency: str, at_ms: int) -> Row:
         """Return the 24-hour figures in a currency; the change compares prices in it."""
         stats, unit = self.market.stats(coin, at_ms), self._usd(self.currencies[currency], at_ms) or 1.0
-        price, before = self._price(coin, currency, at_ms), self._price(coin, currency, at_ms - 86_400_000)
+        price, before = self._price(coin, currency, at_ms), self._price(coin, currency, at_ms - DAY_MS)
         return {
             "total_volume": round(float(stats.turnover) / unit, 2),
             "high_24h": float(stats.high) / unit,

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+from simulator.market.calendar import DAY_MS, HOUR_MS, MINUTE_MS
 from simulator.market.model import PERPETUAL, SPOT, Listing, Market
 from simulator.venue import SimReply, SimRequest, SimVenue
 from simulator.venues import deribit_rows as rows
-from simulator.venues.deribit_rows import HOUR_MS
 from simulator.venues.deribit_rpc import (
     Call,
     Params,
@@ -28,8 +28,8 @@ from simulator.venues.deribit_rpc import (
 
 DEPTHS = (1, 5, 10, 20, 50, 100, 1000, 10000)
 KINDS = ("future", "option", "spot", "future_combo", "option_combo")
-RESOLUTIONS_MS = {str(minutes): minutes * 60_000 for minutes in (1, 3, 5, 10, 15, 30, 60, 120, 180, 360, 720)}
-RESOLUTIONS_MS["1D"] = 86_400_000
+RESOLUTIONS_MS = {str(minutes): minutes * MINUTE_MS for minutes in (1, 3, 5, 10, 15, 30, 60, 120, 180, 360, 720)}
+RESOLUTIONS_MS["1D"] = DAY_MS
 _MOST_CANDLES = 5_000
 _MOST_FUNDING_ROWS = 744
 _NAME = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)?(-PERPETUAL|-\d{1,2}[A-Z]{3}\d{2}(-\d+(d\d+)?-[CP])?)|[A-Z0-9]+_[A-Z0-9]+")

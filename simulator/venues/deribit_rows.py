@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import exp, log, pi, sqrt
 from typing import TypeVar
 
+from simulator.market.calendar import HOUR_MS
 from simulator.market.model import FUTURE, OPTION, PERPETUAL, SPOT, BookView, Listing, Market, NotRecorded, Stats, Trade
 from simulator.market.options import YEAR_MS, black
 
@@ -15,7 +16,6 @@ Row = dict[str, object]
 T = TypeVar("T")
 
 FOREVER_MS = 32_503_708_800_000
-HOUR_MS = 3_600_000
 _ALSO_IN_SUMMARY = (
     "open_interest", "estimated_delivery_price", "current_funding", "funding_8h", "underlying_price",
     "underlying_index", "interest_rate", "mark_iv",

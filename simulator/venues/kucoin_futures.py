@@ -1,7 +1,7 @@
 """KuCoin's futures host: contracts, books, tickers, trades, candles and funding, numbers as numbers."""
 
-from simulator.market.calendar import HOUR_MS
 from simulator.market.bars import candles as on_grid
+from simulator.market.calendar import HOUR_MS
 from simulator.market.model import PERPETUAL, Listing, NotRecorded
 from simulator.venue import SimRequest, SimVenue
 from simulator.venues.kucoin_contracts import contract_row, funding_symbol, index_symbol

@@ -88,6 +88,18 @@ def test_equal_prices_are_won_by_the_larger_size():
     assert best_bid([large, small]) is large
 
 
+def test_a_price_without_a_size_wins_only_where_no_venue_shows_a_size():
+    ticks = VenueRow("ticks", "BTC/USDT")
+    indication = quote("9", "9.5", bid_size=None, ask_size=None)
+    fill_row(ticks, indication, now_ns=1000 * MS, stale_after_ms=1000, clock_offset_ms=0)
+    assert (ticks.status, ticks.reason) == ("ok", "indicative, no size")
+    assert best_bid([ticks]) is ticks
+    sized = row("sized", "8", "10")
+    assert best_bid([ticks, sized]) is sized
+    assert best_ask([ticks, sized]) is sized
+    assert find_cross([ticks, sized, row("other", "7", "8.5")]) is None
+
+
 prices = st.decimals("1", "1000", places=2)
 venue_rows = st.lists(st.tuples(prices, prices, st.sampled_from(["ok", "stale", "unavailable"])), max_size=7)
 

@@ -13,8 +13,8 @@ from typing import Any
 import ccxt
 import pytest
 
-from simulator.market.calendar import quarter_ends
-from simulator.market.listings.deribit import dmmmyy, listings
+from simulator.market.calendar import dmmmyy, quarter_ends
+from simulator.market.listings.deribit import listings
 from simulator.market.model import FUTURE, OPTION, PERPETUAL, SPOT, Listing
 from simulator.market.synthetic import SyntheticMarket
 from simulator.tape.market import load_tape

@@ -9,7 +9,7 @@ from typing import Any
 import ccxt
 import pytest
 
-from simulator.market.calendar import month_ends, fridays, quarter_ends
+from simulator.market.calendar import fridays, month_ends, quarter_ends
 from simulator.market.listings.okx import future_dates, listings
 from simulator.market.model import Listing
 from simulator.market.synthetic import SyntheticMarket

@@ -70,8 +70,8 @@ def _linear(now_ms: int) -> list[Listing]:
     near = [*fridays(now_ms, 2), *month_ends(now_ms, 2)]
     return perpetuals + [
         Listing(
-            _VENUE, "linear", f"{base}{'' if quote == 'USDC' else quote}-{dmmmyy(expiry_ms)}", FUTURE, base, quote, quote,
-            tick, lot, lot, "5", expiry_ms=expiry_ms, maker_fee="0.0002", taker_fee="0.00055",
+            _VENUE, "linear", f"{base}{'' if quote == 'USDC' else quote}-{dmmmyy(expiry_ms)}", FUTURE, base, quote,
+            quote, tick, lot, lot, "5", expiry_ms=expiry_ms, maker_fee="0.0002", taker_fee="0.00055",
             listed_ms=expiry_ms - 273 * DAY_MS,
         )
         for base, tick, lot in (("BTC", "0.50", "0.001"), ("ETH", "0.05", "0.01"))
@@ -83,8 +83,8 @@ def _linear(now_ms: int) -> list[Listing]:
 def _inverse(now_ms: int) -> list[Listing]:
     def listing(symbol: str, base: str, tick: str, expiry_ms: int | None) -> Listing:
         return Listing(
-            _VENUE, "inverse", symbol, FUTURE if expiry_ms else PERPETUAL, base, "USD", base, tick, "1", "1", inverse=True,
-            expiry_ms=expiry_ms, maker_fee="0.0002", taker_fee="0.00055",
+            _VENUE, "inverse", symbol, FUTURE if expiry_ms else PERPETUAL, base, "USD", base, tick, "1", "1",
+            inverse=True, expiry_ms=expiry_ms, maker_fee="0.0002", taker_fee="0.00055",
             listed_ms=expiry_ms - 273 * DAY_MS if expiry_ms else 1_542_211_200_000,
         )  # fmt: skip
 
@@ -104,8 +104,8 @@ def _options(now_ms: int) -> list[Listing]:
             tail, quote = ("", "USD") if settle == "USDC" else ("-USDT", "USDT")
             found += [
                 Listing(
-                    _VENUE, "option", f"{base}-{dmmmyy(expiry_ms)}-{strike}-{side[0].upper()}{tail}", OPTION, base, quote,
-                    settle, tick, lot, lot, expiry_ms=expiry_ms, strike=strike, option_type=side,
+                    _VENUE, "option", f"{base}-{dmmmyy(expiry_ms)}-{strike}-{side[0].upper()}{tail}", OPTION, base,
+                    quote, settle, tick, lot, lot, expiry_ms=expiry_ms, strike=strike, option_type=side,
                     maker_fee="0.0002", taker_fee="0.0003", listed_ms=expiry_ms - 90 * DAY_MS,
                 )
                 for expiry_ms in expiries
