@@ -31,6 +31,10 @@ class House:
         """Count the requests that the venues have had, per path."""
         return json.loads(self._call("GET", "/requests"))
 
+    def forget_requests(self) -> None:
+        """Count from zero again."""
+        self._call("DELETE", "/requests")
+
     def _call(self, method: str, path: str, payload: object = None) -> bytes:
         body = None if payload is None else json.dumps(payload).encode()
         request = urllib.request.Request(

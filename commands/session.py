@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from domain.errors import UsageError
 from utils.config.load import load_config
 from utils.config.paths import state_dir
 from utils.config.settings import Config

@@ -223,7 +223,9 @@ class Venues:
 
         capabilities = self.classes[settings.name].capabilities
         per_minute = settings.requests_per_minute or capabilities.requests_per_minute
-        policy = Policy(requests_per_minute=per_minute, scope=self.cache.environment_key, burst=capabilities.burst)
+        # The user's own limit holds for bursts, too, which then are its usual share.
+        burst = None if settings.requests_per_minute else capabilities.burst
+        policy = Policy(requests_per_minute=per_minute, scope=self.cache.environment_key, burst=burst)
         return Guard(settings.name, Budget(self._store), Breaker(self._store), policy)
 
     def record_clock(self, name: str, server_ms: int, sent_ns: int, received_ns: int) -> int:

@@ -9,12 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from domain.errors import CrossbookError
+from domain.errors import CrossbookError, RateLimited
 from domain.time import rfc3339
 from market_data.ask import ask_all
 from utils.config.paths import cache_dir, state_dir
 
 if TYPE_CHECKING:
+    from connectors.base import Connector
     from connectors.registry import Venues
 
 OK = "ok"
@@ -115,10 +116,17 @@ def _reach(venues: "Venues", name: str) -> list[Finding]:
     state = OK if size < CLOCK_WARNING_MS else WARNING if size < CLOCK_WRONG_MS else WRONG
     remedy = None if state == OK else "Set this machine's clock (NTP); signed requests would be refused."
     found.append(Finding(f"{name}: clock", state, f"{offset_ms:+d} ms against ours (±{trip_ms / 2:.0f} ms)", remedy))
-    maintenance = connector.fetch_maintenance()
-    if maintenance:
-        found.append(Finding(f"{name}: maintenance", WARNING, maintenance, "Wait, or leave it out with --venue."))
-    return found
+    return found + _maintenance(connector, name)
+
+
+def _maintenance(connector: "Connector", name: str) -> list[Finding]:
+    """Report announced maintenance; some venues allow the question once in seconds only, which is no trouble."""
+    check = f"{name}: maintenance"
+    try:
+        words = connector.fetch_maintenance()
+    except RateLimited as error:
+        return [Finding(check, WARNING, f"not told: {error.message}", "Ask again in a few seconds.")]
+    return [Finding(check, WARNING, words, "Wait, or leave it out with --venue.")] if words else []
 
 
 def _unreachable(name: str, error: CrossbookError) -> Finding:

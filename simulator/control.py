@@ -8,10 +8,12 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from simulator.faults import FaultError, parse_fault
+from simulator.limits import AS_REAL, LIFTED
 from simulator.server import LOOPBACK, SimServer
 from simulator.state import SimulatorError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_LARGEST_FACTOR = 1_000_000
 _LOCAL_NAMES = frozenset({LOOPBACK, "localhost"})
 
 
@@ -36,6 +38,9 @@ class Control:
         app.router.add_get("/faults", self._list_faults)
         app.router.add_post("/faults", self._add_fault)
         app.router.add_delete("/faults", self._clear_faults)
+        app.router.add_get("/limits", self._list_limits)
+        app.router.add_post("/limits", self._set_limits)
+        app.router.add_delete("/limits", self._restore_limits)
         app.router.add_get("/requests", self._list_requests)
         app.router.add_delete("/requests", self._reset_requests)
         app.router.add_get("/health", self._health)
@@ -73,6 +78,31 @@ class Control:
             return _refused(f"`id` is the number of a fault; got {number!r}.")
         removed = self._server.plan.clear(venue=request.query.get("venue"), number=int(number) if number else None)
         return web.json_response({"cleared": removed})
+
+    async def _list_limits(self, _: web.Request) -> web.Response:
+        factors = self._server.limits.items()
+        return web.json_response({"limits": {name: None if factor == LIFTED else factor for name, factor in factors}})
+
+    async def _set_limits(self, request: web.Request) -> web.Response:
+        try:
+            given = json.loads(await request.read())
+        except ValueError:
+            given = None
+        if not isinstance(given, dict) or set(given) != {"venue", "factor"}:
+            return _refused("The body has to be a JSON object with `venue` and `factor`.")
+        venue, factor = given["venue"], given["factor"]
+        if venue not in ("*", *self._server.limits):
+            return _refused(f"No venue {venue!r} is simulated: use one of {', '.join(self._server.limits)} or *.")
+        if factor is not None and (type(factor) not in (int, float) or not 0 < factor <= _LARGEST_FACTOR):
+            return _refused(
+                f"`factor` is above 0 and at most {_LARGEST_FACTOR:,}, or null for no limits; got {factor!r}."
+            )
+        self._server.set_limits(LIFTED if factor is None else float(factor), venue)
+        return await self._list_limits(request)
+
+    async def _restore_limits(self, request: web.Request) -> web.Response:
+        self._server.set_limits(AS_REAL)
+        return await self._list_limits(request)
 
     async def _list_requests(self, request: web.Request) -> web.Response:
         return web.json_response(self._server.traffic.record(request.query.get("venue")))

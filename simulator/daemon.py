@@ -48,6 +48,7 @@ def ensure_running(
     frozen: bool | None = None,
     hold: Position | None = None,
     loop: bool | None = None,
+    no_limits: bool | None = None,
     port_base: int | None = None,
     idle_s: float = 1800.0,
 ) -> State:
@@ -66,6 +67,7 @@ def ensure_running(
         "frozen": frozen,
         "hold": hold,
         "loop": loop,
+        "no_limits": no_limits,
         "port_base": port_base,
     }
     state = running_state(state_dir)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from simulator.control import Control
 from simulator.faults import load_faults
+from simulator.limits import LIFTED
 from simulator.market.model import Market
 from simulator.registry import venue_classes
 from simulator.server import SimServer
@@ -40,7 +41,8 @@ _log = logging.getLogger("simulator")
 class Options:
     """How to run; `port_base` None takes free ports, `idle_s` 0 never ends by itself.
 
-    `hold` keeps a tape at its start or end for ever, `loop` begins it anew when it is over.
+    `hold` keeps a tape at its start or end for ever, `loop` begins it anew when it is over. `no_limits` lifts the
+    venues' rate limits.
     """
 
     state_dir: Path
@@ -51,6 +53,7 @@ class Options:
     frozen: bool = False
     hold: Position | None = None
     loop: bool = False
+    no_limits: bool = False
     port_base: int | None = None
     idle_s: float = 1800.0
 
@@ -64,6 +67,7 @@ class Options:
             "frozen": self.frozen,
             "hold": self.hold,
             "loop": self.loop,
+            "no_limits": self.no_limits,
             "port_base": self.port_base,
             "idle_s": self.idle_s,
         }
@@ -130,6 +134,8 @@ async def _open(options: Options, server: SimServer, control: Control, universe:
     """Listen everywhere and describe it."""
     for fault in load_faults(options.faults) if options.faults else ():
         server.plan.add(fault)
+    if options.no_limits:
+        server.set_limits(LIFTED)
     context: ssl.SSLContext | None = None
     ca_file: Path | None = None
     if options.tls:

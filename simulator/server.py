@@ -82,11 +82,13 @@ class SimServer:
         self.plan.on_add = self._fault_added
         self.traffic = Traffic()
         self._scheme = "http"
+        self._venues: list[SimVenue] = []
         self._by_host: dict[str, Port] = {}
         self._listeners: list[Listener] = []
         for cls in classes:
             distorted = DistortedMarket(market, self.plan, cls.name)
             venue = cls(distorted, distorted.now_ms)
+            self._venues.append(venue)
             for name, hosts in cls.ports.items():
                 port = Port(venue, name, tuple(hosts))
                 self._by_host |= dict.fromkeys(hosts, port)
@@ -115,6 +117,17 @@ class SimServer:
     def real_hosts(self) -> list[str]:
         """List every real host."""
         return list(self._by_host)
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """Tell by which factor each venue's rate limits are multiplied."""
+        return {venue.name: venue.limit_factor for venue in self._venues}
+
+    def set_limits(self, factor: float, venue: str = "*") -> None:
+        """Multiply the rate limits of a venue, or of all, and let them count anew."""
+        for each in self._venues:
+            if venue in ("*", each.name):
+                each.set_limits(factor)
 
     async def answer(self, home: Port, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one HTTP request that came in at the port `home`."""

@@ -35,6 +35,7 @@ class StartOptions(TypedDict):
     frozen: bool
     hold: Position | None
     loop: bool
+    no_limits: bool
     port_base: int | None
     idle_s: float
 

@@ -1,18 +1,20 @@
 """The contract between the server and a simulated venue: requests in, replies out, no sockets."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
+from simulator.limits import AS_REAL, Clock
 from simulator.market.model import Listing, Market
 from simulator.rows import encode
 
 
 @dataclass(frozen=True)
 class SimRequest:
-    """An HTTP request as it came in: `target` is the raw path and query, `body` the raw bytes (signatures cover them)."""
+    """An HTTP request as it came in: `target` is the raw path and query, `body` the raw bytes (signatures use them)."""
 
     method: str
     host: str
@@ -73,13 +75,21 @@ class SimVenue(ABC):
     """One venue's wire. `ports` maps a port's name to the real hosts it answers to (KuCoin has two)."""
 
     name: str
-    ports: Mapping[str, tuple[str, ...]]
+    ports: ClassVar[Mapping[str, tuple[str, ...]]]
 
     def __init__(self, market: Market, clock: Callable[[], int]) -> None:
         """Serve `market`; `clock` answers the venue's time in ms (market time plus skew)."""
         self.market = market
         self.clock = clock
         self.by_id: dict[tuple[str, str], Listing] = {(i.product, i.native_id): i for i in market.listings(self.name)}
+        self.set_limits(AS_REAL)
+
+    def set_limits(self, factor: float, clock: Clock = time.monotonic) -> None:
+        """Multiply the venue's rate limits by `factor` (infinite: none) and count anew; a venue with limits overrides.
+
+        Bans that are in force end. `clock` answers real seconds.
+        """
+        self.limit_factor = factor
 
     @abstractmethod
     def handle(self, port: str, request: SimRequest) -> SimReply:

@@ -83,9 +83,7 @@ def binance(folder: Path, prefix: str, symbol: str, *, at_end: bool) -> Sides:
 
 def kucoin(folder: Path, symbol: str) -> Sides:
     """Build the book of one symbol at the end of the recording; each level of an update has a number of its own."""
-    body = next(
-        body["data"] for url, body in answers(folder, "KUCOIN.http.0.0") if asked(url, "symbol") == symbol
-    )
+    body = next(body["data"] for url, body in answers(folder, "KUCOIN.http.0.0") if asked(url, "symbol") == symbol)
     book = Sides({}, {})
     book.change(book.bids, body["bids"])
     book.change(book.asks, body["asks"])
@@ -135,12 +133,16 @@ def binance_symbols(folder: Path, prefix: str) -> dict[str, dict[str, Any]]:
 
 def kucoin_symbols(folder: Path) -> dict[str, dict[str, Any]]:
     """Read the symbols by their code."""
-    return {row["symbol"]: row for url, body in answers(folder, "KUCOIN.0") if "/symbols" in url for row in body["data"]}
+    return {
+        row["symbol"]: row for url, body in answers(folder, "KUCOIN.0") if "/symbols" in url for row in body["data"]
+    }
 
 
 def okx_instruments(folder: Path) -> dict[str, dict[str, Any]]:
     """Read the instruments of every section by id."""
-    return {row["instId"]: row for url, body in answers(folder, "OKX.0") if "/instruments" in url for row in body["data"]}
+    return {
+        row["instId"]: row for url, body in answers(folder, "OKX.0") if "/instruments" in url for row in body["data"]
+    }
 
 
 def deribit_instruments(folder: Path) -> dict[str, dict[str, Any]]:

@@ -44,6 +44,10 @@ class Simulator:
         """Count the venue's requests per path since the start or `reset_requests`; WebSocket calls as `path#call`."""
         return call_control(self.state, "GET", f"/requests?venue={quote(venue)}").get(venue, {})
 
+    def set_limits(self, venue: str, factor: float | None) -> None:
+        """Multiply a venue's rate limits, which are lifted at first; 1 is as real, None lifts them (again)."""
+        call_control(self.state, "POST", "/limits", {"venue": venue, "factor": factor})
+
     def reset_requests(self) -> None:
         """Begin to count anew."""
         call_control(self.state, "DELETE", "/requests")
@@ -51,8 +55,11 @@ class Simulator:
 
 @contextlib.contextmanager
 def start_simulator(state_dir: Path, **options: Any) -> Iterator[Simulator]:
-    """Run a simulator in the background for the length of the block; options as `ensure_running` takes them."""
+    """Run a simulator in the background for the length of the block; options as `ensure_running` takes them.
+
+    Many tests share one: its venues answer however often they are asked, unless `no_limits=False`.
+    """
     try:
-        yield Simulator(ensure_running(state_dir, **options), state_dir)
+        yield Simulator(ensure_running(state_dir, **{"no_limits": True} | options), state_dir)
     finally:
         stop(state_dir)

@@ -202,7 +202,9 @@ def test_a_lost_cache_is_made_anew(warm: Any, home: Path, name: str, damage: str
         file.with_name(file.name + suffix).unlink(missing_ok=True)
     file.unlink()
     if damage != "deleted":
-        file.write_bytes({"overwritten": os.urandom(len(whole)), "truncated": whole[: len(whole) // 3], "emptied": b""}[damage])
+        file.write_bytes(
+            {"overwritten": os.urandom(len(whole)), "truncated": whole[: len(whole) // 3], "emptied": b""}[damage]
+        )
     done = bbo("--venue", "okx").done
     assert done.code == 0
     assert rows(done)["okx"]["status"] == "ok"
@@ -249,7 +251,9 @@ def test_two_processes_with_cold_caches_download_each_list_once(sim: Any, tmp_pa
 
 
 @pytest.mark.parametrize("name", ["cache", "state"])
-def test_a_folder_that_cannot_be_used_is_one_sentence_with_its_path(running_simulator: Any, home: Path, name: str) -> None:
+def test_a_folder_that_cannot_be_used_is_one_sentence_with_its_path(
+    running_simulator: Any, home: Path, name: str
+) -> None:
     (home / name).write_text("a file where a folder should be")
     done = crossbook("bbo", SYMBOL, "--env", "sim")
     assert done.code == 3

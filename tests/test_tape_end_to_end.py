@@ -172,9 +172,7 @@ def test_what_was_not_recorded_is_refused_in_words(on_tape: Simulator) -> None:
     assert "DOGE/USDT" in missing.err
 
 
-def test_a_tape_at_its_start_shows_the_recorded_snapshot(
-    recordings: Path, tmp_path: Path, home: Path
-) -> None:
+def test_a_tape_at_its_start_shows_the_recorded_snapshot(recordings: Path, tmp_path: Path, home: Path) -> None:
     with start_simulator(tmp_path / "start", tape=recordings, hold="start") as simulator:
         know_simulator(home, simulator.state_file)
         done = crossbook("bbo", "NKN/USDT", "--env", "sim", "--venue", "binance", "--json")

@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import Any
 
-results: dict[str, tuple[list[object], list[object]]] = {}
+results: dict[str, tuple[object, object]] = {}
 
 
 def ask(name: str, base: str, path: str, keys: list[str | int]) -> None:
@@ -25,8 +25,10 @@ def ask(name: str, base: str, path: str, keys: list[str | int]) -> None:
     found: Any = json.loads(body)
     for key in keys:
         found = found[key]
-    bids, asks = found.get("bids", found.get("b")), found.get("asks", found.get("a"))
-    results[name] = (bids[0], asks[0])
+    if "bids" in found or "b" in found:
+        results[name] = (found.get("bids", found.get("b"))[0][0], found.get("asks", found.get("a"))[0][0])
+    else:
+        results[name] = (found.get("bidPrice", found.get("bestBid")), found.get("askPrice", found.get("bestAsk")))
 
 
 threads = [threading.Thread(target=ask, args=(row[1], *row)) for row in json.loads(sys.argv[1])]
@@ -35,4 +37,4 @@ for thread in threads:
 for thread in threads:
     thread.join()
 for name, (bid, offer) in results.items():
-    print(name, bid[:2], offer[:2])
+    print(name, bid, offer)

@@ -192,7 +192,7 @@ def load_tape(directory: Path, position: Position | None = None, loop: bool = Fa
             reels.append(Reel(recording, dialect))
     if not any(reel.timelines for reel in reels):
         names = ", ".join(f"{dialect.prefix}.0.gz" for dialect in known)
-        raise SimulatorError(f"{directory} has no recording with a whole book (its files would be named like {names})")
+        raise SimulatorError(f"{directory} has no recording with a whole book (its files would be named like {names}).")
     market = TapeMarket(reels, f"tape-{_fingerprint(directory)}", position, loop)
     for fault in market.faults:
         _log.warning("tape: %s", fault)

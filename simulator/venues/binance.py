@@ -5,9 +5,9 @@ Limits, refusals and the words of faults are the venue's; limits count real time
 
 import time
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
+from simulator.limits import LIFTED, Clock
 from simulator.market.model import Market, NotRecorded
 from simulator.venue import SimReply, SimRequest, SimVenue, json_reply
 from simulator.venues.binance_call import Call, Refusal
@@ -41,7 +41,7 @@ _GEO_BLOCK = (
 class WeightMeter:
     """The request weight one address has used this minute in one section, and whether it is banned."""
 
-    def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limit: float, clock: Clock = time.monotonic) -> None:
         self.limit = limit
         self.used = 0
         self._clock = clock
@@ -53,7 +53,7 @@ class WeightMeter:
     def take(self, weight: int) -> None:
         """Count a request; refused and unanswered ones count too."""
         now_s = self._clock()
-        if int(now_s // _MINUTE_S) != self._minute:
+        if int(now_s // _MINUTE_S) != self._minute or self.limit == LIFTED:
             self._minute, self.used, self._over = int(now_s // _MINUTE_S), 0, 0
         self.used += weight
         if self.used <= self.limit:
@@ -76,14 +76,22 @@ class Binance(SimVenue):
     """Binance's wire over HTTP. All hosts share a port: no two of them have a path in common."""
 
     name = "binance"
-    ports = MappingProxyType({"rest": ("api.binance.com", "fapi.binance.com", "dapi.binance.com", "eapi.binance.com")})
+    ports: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "rest": ("api.binance.com", "fapi.binance.com", "dapi.binance.com", "eapi.binance.com")
+    }
 
     def __init__(self, market: Market, clock: Callable[[], int]) -> None:
         super().__init__(market, clock)
-        self.meters = {section: WeightMeter(limit) for section, limit in WEIGHT_LIMITS.items()}
         self._listings = {
             section: {id_: listing for (product, id_), listing in self.by_id.items() if product == section}
             for section in WEIGHT_LIMITS
+        }
+
+    def set_limits(self, factor: float, clock: Clock = time.monotonic) -> None:
+        """Begin to count anew."""
+        super().set_limits(factor, clock)
+        self.meters = {
+            section: WeightMeter(max(1.0, limit * factor), clock) for section, limit in WEIGHT_LIMITS.items()
         }
 
     def handle(self, port: str, request: SimRequest) -> SimReply:

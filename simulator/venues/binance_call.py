@@ -5,8 +5,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from simulator.amounts import decimals
 from simulator.market.model import Listing, Market, NotRecorded
-from simulator.venues.binance_shapes import decimals, padded
+from simulator.venues.binance_shapes import padded
 
 _SYMBOL = r"^[\w\-._&&[^a-z]]{1,50}$"
 _DIGITS = r"^[0-9]{1,20}$"

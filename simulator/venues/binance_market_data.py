@@ -1,9 +1,12 @@
 """Binance's public market data of the moment: instruments, books, tickers and trades of all its sections."""
 
 from decimal import Decimal
+from functools import lru_cache
 
+from simulator.amounts import decimals
 from simulator.market.calendar import DAY_MS, MINUTE_MS
 from simulator.market.model import BookView, Listing
+from simulator.rows import Rows, RowWriter
 from simulator.venues import binance_shapes as shapes
 from simulator.venues.binance_call import Call, Refusal, invalid
 
@@ -44,12 +47,15 @@ def exchange_info(call: Call) -> object:
     return head | {"futuresType": "U_MARGINED"} | limits | assets | symbols
 
 
-def _levels(call: Call, listing: Listing, book: BookView) -> dict[str, list[list[str]]]:
-    pad, ticks, lots = shapes.padded, call.places(listing.tick_size), call.places(listing.lot_size)
-    return {
-        side: [[pad(price, ticks), pad(size, lots)] for price, size in levels]
-        for side, levels in (("bids", book.bids), ("asks", book.asks))
-    }
+@lru_cache(8)
+def _writer(ticks: int, lots: int) -> RowWriter:
+    pad = shapes.padded
+    return RowWriter(lambda price, size: f'["{pad(price, ticks)}","{pad(size, lots)}"]')
+
+
+def _levels(call: Call, listing: Listing, book: BookView) -> dict[str, Rows]:
+    writer = _writer(call.places(listing.tick_size), call.places(listing.lot_size))
+    return {"bids": writer.rows(book.bids), "asks": writer.rows(book.asks)}
 
 
 def depth(call: Call) -> object:
@@ -111,7 +117,7 @@ def day(call: Call) -> object:
 def _day_figures(call: Call, listing: Listing) -> tuple[shapes.Row, shapes.Row]:
     stats = call.market.stats(listing, call.now_ms)
     opened, last, volume = Decimal(stats.open), Decimal(stats.last), Decimal(stats.volume)
-    places = max(shapes.decimals(call.price(listing, stats.last)), 2)
+    places = max(decimals(call.price(listing, stats.last)), 2)
     mean = sum((Decimal(p) for p in (stats.open, stats.high, stats.low, stats.last)), Decimal(0)) / 4
     if listing.inverse:
         base = volume * Decimal(listing.contract_size) / mean

@@ -4,8 +4,8 @@ The keys and their order are those of live answers of September 2026.
 """
 
 from collections.abc import Iterable
-from decimal import Decimal
 
+from simulator.amounts import decimals, product
 from simulator.market.calendar import quarter_ends
 from simulator.market.model import FUTURE, Listing
 
@@ -26,25 +26,12 @@ _SUBTYPES = {"BTC": "PoW", "LTC": "PoW", "BCH": "PoW", "DOGE": "Meme", "1000PEPE
              "LINK": "Infrastructure"}  # fmt: skip
 
 
-def decimals(increment: str) -> int:
-    """Count the decimals an increment is written with: `0.0100` has four."""
-    return len(increment.partition(".")[2])
-
-
 def padded(number: str, places: int) -> str:
     """Write `number` with at least `places` decimals, as Binance does; nothing is cut off."""
     point = number.find(".")
     if point < 0:
         return f"{number}.{_ZEROS[:places]}" if places else number
     return number + _ZEROS[len(number) - point - 1 : places]
-
-
-def product(*factors: str | int) -> str:
-    """Multiply without losing a digit, in plain notation."""
-    result = Decimal(1)
-    for factor in factors:
-        result *= Decimal(factor)
-    return f"{result:f}"
 
 
 def rate_limits(section: str) -> list[Row]:

@@ -7,9 +7,9 @@ counts real time, whatever the market's clock says.
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
+from simulator.limits import Clock
 from simulator.market.model import Market, NotRecorded
 from simulator.venue import SimReply, SimRequest, SimVenue, json_reply
 from simulator.venues.bybit_market_data import CATEGORIES, PUBLIC, SIGNED, Call, Refusal
@@ -36,7 +36,7 @@ _GEO_BLOCK = (
 class RequestMeter:
     """How many requests an address made in the last five seconds, and whether it is shut out."""
 
-    def __init__(self, most: int = _MOST_REQUESTS, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, most: float, clock: Clock) -> None:
         self.most = most
         self._clock = clock
         self._times: deque[float] = deque()
@@ -58,15 +58,19 @@ class Bybit(SimVenue):
     """Bybit's wire over HTTP."""
 
     name = "bybit"
-    ports = MappingProxyType({"rest": ("api.bybit.com", "api.bytick.com")})
+    ports: ClassVar[Mapping[str, tuple[str, ...]]] = {"rest": ("api.bybit.com", "api.bytick.com")}
 
     def __init__(self, market: Market, clock: Callable[[], int]) -> None:
         super().__init__(market, clock)
-        self.meter = RequestMeter()
         self._listings = {
             category: {id_: listing for (product, id_), listing in self.by_id.items() if product == category}
             for category in CATEGORIES
         }
+
+    def set_limits(self, factor: float, clock: Clock = time.monotonic) -> None:
+        """Begin to count anew."""
+        super().set_limits(factor, clock)
+        self.meter = RequestMeter(max(1.0, _MOST_REQUESTS * factor), clock)
 
     def handle(self, port: str, request: SimRequest) -> SimReply:
         """Answer a request."""

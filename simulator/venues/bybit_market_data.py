@@ -10,6 +10,7 @@ from simulator.market.bars import MONTH, WEEK, Bar
 from simulator.market.bars import candles as on_grid
 from simulator.market.calendar import HOUR_MS, MINUTE_MS
 from simulator.market.model import PERPETUAL, Candle, Listing, Market, NotRecorded
+from simulator.rows import text_rows
 from simulator.venues import bybit_shapes as shapes
 
 CATEGORIES = ("spot", "linear", "inverse", "option")
@@ -132,7 +133,7 @@ def order_book(call: Call) -> object:
     listing = call.listing()
     book = call.market.book(listing, call.limit(*_DEPTHS[call.category]), call.now_ms)
     sides = {
-        name: [[shapes.price(listing, price), shapes.size(listing, size)] for price, size in levels]
+        name: text_rows((shapes.price(listing, price), shapes.size(listing, size)) for price, size in levels)
         for name, levels in (("b", book.bids), ("a", book.asks))
     }
     stamps = {"ts": max(call.now_ms, book.time_ms), "u": book.sequence, "seq": book.sequence, "cts": book.time_ms}

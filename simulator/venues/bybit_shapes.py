@@ -3,6 +3,7 @@
 from decimal import Decimal
 from math import exp
 
+from simulator.amounts import decimals, product
 from simulator.market.calendar import HOUR_MS, MINUTE_MS
 from simulator.market.model import PERPETUAL, BookView, Listing, Market, NotRecorded, Stats
 from simulator.market.options import YEAR_MS, black
@@ -10,19 +11,6 @@ from simulator.market.options import YEAR_MS, black
 Row = dict[str, object]
 
 _TOUCH = ("bid1Price", "bid1Size", "ask1Price", "ask1Size")
-
-
-def decimals(increment: str) -> int:
-    """Count the decimals an increment is written with."""
-    return len(increment.partition(".")[2])
-
-
-def product(*factors: str | int) -> str:
-    """Multiply without losing a digit, in plain notation."""
-    result = Decimal(1)
-    for factor in factors:
-        result *= Decimal(factor)
-    return f"{result:f}"
 
 
 def shown(listing: Listing, number: str, increment: str) -> str:

@@ -7,7 +7,7 @@ an answer without a word. Supplies (for market caps) are round figures.
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from math import floor, log10
-from typing import Any
+from typing import Any, ClassVar
 
 from simulator.market.calendar import DAY_MS, MINUTE_MS
 from simulator.market.model import Listing, Market, NotRecorded
@@ -54,7 +54,7 @@ class Coingecko(SimVenue):
     """api.coingecko.com. Its coins come from the market's listings for it, its prices from the market's index."""
 
     name = "coingecko"
-    ports: Mapping[str, tuple[str, ...]] = {"coingecko": ("api.coingecko.com",)}
+    ports: ClassVar[Mapping[str, tuple[str, ...]]] = {"coingecko": ("api.coingecko.com",)}
 
     def __init__(self, market: Market, clock: Callable[[], int]) -> None:
         """Index the coins and the currencies."""

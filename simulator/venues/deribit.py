@@ -5,11 +5,12 @@ Wire facts: docs.deribit.com. Every call of the real venue is a GET for ccxt; JS
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 from simulator.market.calendar import DAY_MS, HOUR_MS, MINUTE_MS
 from simulator.market.model import PERPETUAL, SPOT, Listing, Market
+from simulator.rows import RowWriter
 from simulator.venue import SimReply, SimRequest, SimVenue
 from simulator.venues import deribit_rows as rows
 from simulator.venues.deribit_rpc import (
@@ -31,6 +32,7 @@ KINDS = ("future", "option", "spot", "future_combo", "option_combo")
 RESOLUTIONS_MS = {str(minutes): minutes * MINUTE_MS for minutes in (1, 3, 5, 10, 15, 30, 60, 120, 180, 360, 720)}
 RESOLUTIONS_MS["1D"] = DAY_MS
 _MOST_CANDLES = 5_000
+_LEVELS = RowWriter(lambda price, size: f"[{float(price)!r},{float(size)!r}]", 60_000)
 _MOST_FUNDING_ROWS = 744
 _NAME = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)?(-PERPETUAL|-\d{1,2}[A-Z]{3}\d{2}(-\d+(d\d+)?-[CP])?)|[A-Z0-9]+_[A-Z0-9]+")
 _LONG = {
@@ -44,7 +46,7 @@ class Deribit(SimVenue):
     """www.deribit.com. `call` serves one JSON-RPC method whatever it came over."""
 
     name = "deribit"
-    ports: Mapping[str, tuple[str, ...]] = {"deribit": ("www.deribit.com",)}
+    ports: ClassVar[Mapping[str, tuple[str, ...]]] = {"deribit": ("www.deribit.com",)}
 
     def __init__(self, market: Market, clock: Callable[[], int]) -> None:
         """List the methods and the instruments by name."""
@@ -178,8 +180,8 @@ class Deribit(SimVenue):
         book = self.market.book(listing, depth, call.now_ms)
         row = rows.ticker(self.market, listing, book, call.now_ms, rows.option_future(listing, self.by_name))
         row["change_id"] = book.sequence
-        row["bids"] = [(float(price), float(size)) for price, size in book.bids]
-        row["asks"] = [(float(price), float(size)) for price, size in book.asks]
+        row["bids"] = _LEVELS.rows(book.bids)
+        row["asks"] = _LEVELS.rows(book.asks)
         return row
 
     def _ticker(self, call: Call) -> object:

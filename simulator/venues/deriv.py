@@ -6,7 +6,7 @@ tests. That a missing or malformed app_id is refused on the handshake with 401 i
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from simulator.market.model import Listing, Market
 from simulator.venue import SimReply, SimRequest, SimVenue, WsSession, json_reply
@@ -26,7 +26,7 @@ class Deriv(SimVenue):
     """ws.derivws.com: there is no HTTP API, faults come as frames or on the handshake."""
 
     name = "deriv"
-    ports: Mapping[str, tuple[str, ...]] = {"deriv": ("ws.derivws.com", "ws.binaryws.com")}
+    ports: ClassVar[Mapping[str, tuple[str, ...]]] = {"deriv": ("ws.derivws.com", "ws.binaryws.com")}
 
     def __init__(self, market: Market, clock: Callable[[], int]) -> None:
         """Index the symbols."""

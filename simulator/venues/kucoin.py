@@ -2,18 +2,21 @@
 
 import json
 import re
+import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
+from simulator.limits import Clock, Windows
 from simulator.market.model import Market, NotRecorded
 from simulator.venue import SimReply, SimRequest, SimVenue, json_reply
 from simulator.venues import kucoin_futures, kucoin_spot
-from simulator.venues.kucoin_wire import KucoinError, Params, Pools, Row
+from simulator.venues.kucoin_wire import KucoinError, Params, Row, pool_headers
 
 Handler = Callable[[SimVenue, SimRequest, Params], object]
 SIGNED_HEADERS = ("kc-api-key", "kc-api-sign", "kc-api-timestamp", "kc-api-passphrase")
 PUBLIC_POOL = 2_000
 SIGNED_POOL = 4_000
+POOL_WINDOW_S = 30.0
 TOO_MANY = {"code": "429000", "msg": "Too many requests in a short period of time, please retry later"}
 CLOSED = {"status": "close", "msg": "upgrade match engine"}
 
@@ -95,13 +98,20 @@ class Kucoin(SimVenue):
     """KuCoin. Every answer says what is left of the request pool; an empty pool answers 429000."""
 
     name = "kucoin"
-    ports = {"spot": ("api.kucoin.com",), "futures": ("api-futures.kucoin.com",)}  # noqa: RUF012 - only read
+    ports: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "spot": ("api.kucoin.com",),
+        "futures": ("api-futures.kucoin.com",),
+    }
 
     def __init__(self, market: Market, clock: Callable[[], int]) -> None:
         """Serve `market`."""
         super().__init__(market, clock)
-        self.pools = Pools()
         self._with_names = {port: _patterns(routes) for port, routes in ROUTES.items()}
+
+    def set_limits(self, factor: float, clock: Clock = time.monotonic) -> None:
+        """Begin to count anew."""
+        super().set_limits(factor, clock)
+        self.pools = Windows(factor, clock)
 
     def handle(self, port: str, request: SimRequest) -> SimReply:
         """Answer one request."""
@@ -112,16 +122,17 @@ class Kucoin(SimVenue):
             names = ", ".join(SIGNED_HEADERS).upper()
             return json_reply({"code": "400001", "msg": f"Please check the header of your request for {names}"}, 401)
         pool, limit = (request.headers["kc-api-key"], SIGNED_POOL) if route.signed else ("public", PUBLIC_POOL)
-        left = self.pools.take(pool, limit, route.weight)
-        if not left.admitted:
-            return json_reply(TOO_MANY, 429, left.headers())
+        taken = self.pools.take(pool, limit, POOL_WINDOW_S, route.weight)
+        left = pool_headers(taken.limit, taken.left, taken.left_s)
+        if not taken.admitted:
+            return json_reply(TOO_MANY, 429, left)
         try:
             data = route.handler(self, request, params)
         except KucoinError as refusal:
-            return json_reply({"code": refusal.code, "msg": str(refusal)}, refusal.status, left.headers())
+            return json_reply({"code": refusal.code, "msg": str(refusal)}, refusal.status, left)
         except NotRecorded:
             data = None
-        return json_reply({"code": "200000", "data": data}, 200, left.headers())
+        return json_reply({"code": "200000", "data": data}, 200, left)
 
     def _route(self, port: str, request: SimRequest) -> tuple[Route | None, Params]:
         route = ROUTES[port].get((request.method, request.path))
@@ -137,8 +148,7 @@ class Kucoin(SimVenue):
         wait_s = args.get("retry_after_s")
         headers = {} if wait_s is None else {"Retry-After": str(wait_s)}
         if kind == "rate_limited":
-            left = {"gw-ratelimit-limit": str(PUBLIC_POOL), "gw-ratelimit-remaining": "0"}
-            return json_reply(TOO_MANY, 429, headers | left | {"gw-ratelimit-reset": str(int((wait_s or 30) * 1000))})
+            return json_reply(TOO_MANY, 429, headers | pool_headers(PUBLIC_POOL, 0, wait_s or POOL_WINDOW_S))
         if kind == "banned":
             return SimReply(b"error code: 1015", 403, headers, "text/plain; charset=UTF-8")
         if kind == "geo_blocked":

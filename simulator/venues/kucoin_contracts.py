@@ -2,10 +2,11 @@
 
 from decimal import Decimal
 
+from simulator.amounts import coins
 from simulator.market.calendar import HOUR_MS
 from simulator.market.model import PERPETUAL, Listing, NotRecorded, Stats
 from simulator.venue import SimVenue
-from simulator.venues.kucoin_wire import Row, coins, futures_code, number
+from simulator.venues.kucoin_wire import Row, futures_code, number
 
 SOURCES = ["okex", "binance", "kucoin", "bybit", "bitmart", "gateio"]
 LEVERAGE = {"BTC": 125, "ETH": 100}

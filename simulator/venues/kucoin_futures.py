@@ -3,6 +3,7 @@
 from simulator.market.bars import candles as on_grid
 from simulator.market.calendar import HOUR_MS
 from simulator.market.model import PERPETUAL, Listing, NotRecorded
+from simulator.rows import RowWriter
 from simulator.venue import SimRequest, SimVenue
 from simulator.venues.kucoin_contracts import contract_row, funding_symbol, index_symbol
 from simulator.venues.kucoin_wire import (
@@ -23,6 +24,7 @@ CANDLES_A_PAGE = 200
 SETTLEMENTS_A_PAGE = 100
 FUNDING_CAP = 0.003
 GRANULARITY_SINCE_MS = 1_750_147_200_000
+_ROWS = RowWriter(lambda price, size: f"[{number(price)!r},{number(size)!r}]")
 
 
 def contracts(venue: SimVenue, request: SimRequest, _params: Params) -> list[Row]:
@@ -95,8 +97,8 @@ def _book(venue: SimVenue, request: SimRequest, params: Params, depth: int) -> R
     return {
         "sequence": view.sequence,
         "symbol": listing.native_id,
-        "bids": [[number(price), number(size)] for price, size in view.bids],
-        "asks": [[number(price), number(size)] for price, size in view.asks],
+        "bids": _ROWS.rows(view.bids),
+        "asks": _ROWS.rows(view.asks),
         "ts": view.time_ms * NS_PER_MS,
     }
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from simulator.market.bars import candles as on_grid
 from simulator.market.model import BookView, Listing, NotRecorded
+from simulator.rows import text_rows
 from simulator.venue import SimRequest, SimVenue
 from simulator.venues.kucoin_wire import (
     NS_PER_MS,
@@ -159,7 +160,12 @@ def level2_full(venue: SimVenue, request: SimRequest, params: Params) -> Row:
 
 def _book(venue: SimVenue, request: SimRequest, params: Params, depth: int) -> Row:
     view = venue.market.book(spot_symbol(venue, params), depth, request.now_ms)
-    return {"time": view.time_ms, "sequence": str(view.sequence), "bids": view.bids, "asks": view.asks}
+    return {
+        "time": view.time_ms,
+        "sequence": str(view.sequence),
+        "bids": text_rows(view.bids),
+        "asks": text_rows(view.asks),
+    }
 
 
 def all_tickers(venue: SimVenue, request: SimRequest, _params: Params) -> Row:

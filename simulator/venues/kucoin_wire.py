@@ -1,9 +1,7 @@
-"""What KuCoin's endpoints share: refusals with KuCoin's codes, parameters, numbers, names and request pools."""
+"""What KuCoin's endpoints share: refusals with KuCoin's codes, parameters, numbers, names and the gateway's headers."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import NamedTuple
 
 from simulator.market.bars import MONTH, WEEK, Bar
 from simulator.market.calendar import DAY_MS, HOUR_MS, MINUTE_MS
@@ -88,51 +86,15 @@ def plain(value: Decimal) -> str:
     return format(value.normalize(), "f") if value else "0"
 
 
-def coins(listing: Listing, contracts: str, price: str) -> Decimal:
-    """Return what `contracts` are worth in the base currency (in priced units: thousands of PEPE)."""
-    value = Decimal(contracts) * Decimal(listing.contract_size)
-    return value / Decimal(price) if listing.inverse and Decimal(price) else value
-
-
 def futures_code(asset: str) -> str:
     """Return what futures call an asset: `XBT` for Bitcoin."""
     return "XBT" if asset == "BTC" else asset
 
 
-class Answered(NamedTuple):
-    """What a request left of a pool: `remaining` of `limit` weight, for another `reset_ms`."""
-
-    admitted: bool
-    limit: int
-    remaining: int
-    reset_ms: int
-
-    def headers(self) -> dict[str, str]:
-        """Write the headers KuCoin's gateway sends with every answer."""
-        return {
-            "gw-ratelimit-limit": str(self.limit),
-            "gw-ratelimit-remaining": str(self.remaining),
-            "gw-ratelimit-reset": str(self.reset_ms),
-        }
-
-
-class Pools:
-    """Weights counted in windows of 30 s; a pool's window begins with its first request. `clock` answers seconds."""
-
-    WINDOW_S = 30.0
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._pools: dict[str, tuple[float, int]] = {}
-
-    def take(self, pool: str, limit: int, weight: int) -> Answered:
-        """Take `weight` from a pool; what does not fit is refused and costs nothing."""
-        now_s = self._clock()
-        began_s, used = self._pools.get(pool, (now_s, 0))
-        if now_s - began_s >= self.WINDOW_S:
-            began_s, used = now_s, 0
-        admitted = used + weight <= limit
-        used += weight if admitted else 0
-        self._pools[pool] = (began_s, used)
-        reset_ms = int((began_s + self.WINDOW_S - now_s) * 1000)
-        return Answered(admitted, limit, limit - used if admitted else 0, reset_ms)
+def pool_headers(limit: int, left: int, left_s: float) -> dict[str, str]:
+    """Write the headers KuCoin's gateway sends with every answer: what is left of a pool, and for how long (ms)."""
+    return {
+        "gw-ratelimit-limit": str(limit),
+        "gw-ratelimit-remaining": str(left),
+        "gw-ratelimit-reset": str(int(left_s * 1000)),
+    }

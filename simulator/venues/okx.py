@@ -1,14 +1,16 @@
 """The simulated OKX: the public v5 REST interface, on one port."""
 
 import json
+import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-from simulator.market.model import Market, NotRecorded
+from simulator.limits import Clock, Windows
+from simulator.market.model import NotRecorded
 from simulator.venue import SimReply, SimRequest, SimVenue, json_reply
 from simulator.venues import okx_candles, okx_market, okx_public
 from simulator.venues.okx_instruments import instruments
-from simulator.venues.okx_wire import OkxError, Query, Windows
+from simulator.venues.okx_wire import OkxError, Query
 
 Handler = Callable[[SimVenue, SimRequest, Query], list[Any]]
 
@@ -66,12 +68,12 @@ class Okx(SimVenue):
     """OKX. Requests beyond an endpoint's limit get 50011, as they do at the venue."""
 
     name = "okx"
-    ports = {"okx": ("www.okx.com",)}  # noqa: RUF012 - only read
+    ports: ClassVar[Mapping[str, tuple[str, ...]]] = {"okx": ("www.okx.com",)}
 
-    def __init__(self, market: Market, clock: Callable[[], int]) -> None:
-        """Serve `market`."""
-        super().__init__(market, clock)
-        self.windows = Windows()
+    def set_limits(self, factor: float, clock: Clock = time.monotonic) -> None:
+        """Begin to count anew."""
+        super().set_limits(factor, clock)
+        self.windows = Windows(factor, clock, refused_count=True)
 
     def handle(self, port: str, request: SimRequest) -> SimReply:
         """Answer one request."""
@@ -80,7 +82,7 @@ class Okx(SimVenue):
             return json_reply(NOT_FOUND, 404)
         query = request.query
         key = f"{request.path} {query.get(route.counted_by, '') if route.counted_by else ''}"
-        if not self.windows.admit(key, route.limit, route.window_s):
+        if not self.windows.take(key, route.limit, route.window_s).admitted:
             return SimReply(TOO_MANY, 429)
         try:
             return json_reply({"code": "0", "msg": "", "data": route.handler(self, request, query)})

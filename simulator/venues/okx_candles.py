@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from simulator.amounts import coins
 from simulator.market.bars import MONTH, WEEK, Bar
 from simulator.market.bars import candles as on_grid
 from simulator.market.calendar import DAY_MS, HOUR_MS, MINUTE_MS
@@ -10,7 +11,6 @@ from simulator.venue import SimRequest, SimVenue
 from simulator.venues.okx_wire import (
     OkxError,
     Query,
-    coins,
     instrument,
     moment,
     required,

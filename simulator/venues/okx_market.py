@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
+from simulator.amounts import coins
 from simulator.market.model import Listing, NotRecorded, Stats, Trade
+from simulator.rows import RowWriter
 from simulator.venue import SimRequest, SimVenue
 from simulator.venues.okx_wire import (
     OkxError,
     Query,
     Row,
-    coins,
     inst_type,
     instrument,
     moment,
@@ -32,8 +33,8 @@ def books(venue: SimVenue, request: SimRequest, query: Query) -> list[Row]:
     view = venue.market.book(listing, depth, request.now_ms)
     return [
         {
-            "asks": [[price, size, "0", _orders(size)] for price, size in view.asks],
-            "bids": [[price, size, "0", _orders(size)] for price, size in view.bids],
+            "asks": _ROWS.rows(view.asks),
+            "bids": _ROWS.rows(view.bids),
             "ts": str(view.time_ms),
             "seqId": view.sequence,
         }
@@ -47,8 +48,8 @@ def books_full(venue: SimVenue, request: SimRequest, query: Query) -> list[Row]:
     view = venue.market.book(listing, depth, request.now_ms // FULL_BOOK_REFRESH_MS * FULL_BOOK_REFRESH_MS)
     return [
         {
-            "asks": [[price, size, _orders(size)] for price, size in view.asks],
-            "bids": [[price, size, _orders(size)] for price, size in view.bids],
+            "asks": _FULL_ROWS.rows(view.asks),
+            "bids": _FULL_ROWS.rows(view.bids),
             "ts": str(view.time_ms),
         }
     ]
@@ -64,6 +65,10 @@ def _depth(query: Query, most: int) -> int:
 def _orders(size: str) -> str:
     """Make up how many orders rest on a level, from its size, so that it stays the same."""
     return _COUNTS[ord(size[0]) + ord(size[-1]) & 15]
+
+
+_ROWS = RowWriter(lambda price, size: f'["{price}","{size}","0","{_orders(size)}"]')
+_FULL_ROWS = RowWriter(lambda price, size: f'["{price}","{size}","{_orders(size)}"]')
 
 
 def ticker(venue: SimVenue, request: SimRequest, query: Query) -> list[Row]:

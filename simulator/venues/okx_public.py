@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from simulator.amounts import coins
 from simulator.market.calendar import DAY_MS, HOUR_MS
 from simulator.market.model import PERPETUAL, SPOT, Listing, NotRecorded
 from simulator.venue import SimRequest, SimVenue
@@ -11,7 +12,6 @@ from simulator.venues.okx_wire import (
     OkxError,
     Query,
     Row,
-    coins,
     inst_type,
     instrument,
     moment,

@@ -1,7 +1,6 @@
-"""What OKX's endpoints share: refusals with OKX's codes, parameters, amounts and the request windows."""
+"""What OKX's endpoints share: refusals with OKX's codes, parameters and amounts."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 
 from simulator.market.model import Listing
@@ -98,28 +97,3 @@ def text(amount: Decimal) -> str:
 def _shortened(amount: Decimal) -> str:
     exponent = max(-18, amount.adjusted() - 15)
     return format(amount.quantize(Decimal(1).scaleb(exponent)).normalize(), "f")
-
-
-def coins(listing: Listing, contracts: str, price: str) -> Decimal:
-    """Return what an amount in wire units is worth in the base currency; `price` converts inverse contracts."""
-    value = Decimal(contracts) * Decimal(listing.contract_size)
-    return value / Decimal(price) if listing.inverse and Decimal(price) else value
-
-
-class Windows:
-    """Requests counted in windows of a fixed length, each key on its own; `clock` answers seconds."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._windows: dict[str, tuple[float, int]] = {}
-
-    def admit(self, key: str, limit: int, window_s: float) -> bool:
-        """Count a request; answer whether it is within the limit."""
-        now_s = self._clock()
-        began_s, count = self._windows.get(key, (now_s, 0))
-        if now_s - began_s >= window_s:
-            began_s, count = now_s, 0
-        self._windows[key] = (began_s, count + 1)
-        if len(self._windows) > 4_096:
-            self._windows = {k: v for k, v in self._windows.items() if now_s - v[0] < window_s}
-        return count < limit

@@ -69,7 +69,9 @@ def kucoin(folder: Path) -> tuple[Connector, Ids]:
         "/api/v1/market/allTickers": answer({"code": "200000", "data": {"ticker": []}}),
         "/api/v1/contracts/active": nothing,
     }
-    return Kucoin("kucoin", context(routes, venue="kucoin")), Counter(("spot", name) for name in raw.kucoin_symbols(folder))
+    return Kucoin("kucoin", context(routes, venue="kucoin")), Counter(
+        ("spot", name) for name in raw.kucoin_symbols(folder)
+    )
 
 
 def deribit(folder: Path) -> tuple[Connector, Ids]:
@@ -152,7 +154,10 @@ def test_a_sample_of_recorded_ids_is_read_among_all_of_them(listed: tuple[list[I
 
 def test_recorded_ticks_and_lots_are_kept_exactly(recordings: Path) -> None:
     connector, _ = binance(recordings)
-    symbols = {"spot": raw.binance_symbols(recordings, "BINANCE"), "linear": raw.binance_symbols(recordings, "BINANCE_FUTURES")}
+    symbols = {
+        "spot": raw.binance_symbols(recordings, "BINANCE"),
+        "linear": raw.binance_symbols(recordings, "BINANCE_FUTURES"),
+    }
     checked = 0
     for item in connector.fetch_instruments():
         row = symbols[item.product or ""][item.native_id]

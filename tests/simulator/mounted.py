@@ -1,7 +1,6 @@
-"""Unmodified clients against a simulated venue without sockets: a requests adapter hands each request to `handle`."""
+"""Unmodified clients against a simulated venue without sockets: a requests adapter hands each request to the venue."""
 
 import io
-import itertools
 import time
 from http.client import responses
 from typing import Any
@@ -19,14 +18,24 @@ NOW_MS = time.time_ns() // 1_000_000 // 1000 * 1000
 
 
 class Mounted(BaseAdapter):
-    """Answer requests to the venue's real hosts; `targets` keeps what was asked."""
+    """Answer requests to the venue's real hosts; `seen` and `replies` keep them.
+
+    Where `faulty` is set (kind, arguments) the venue's `fault` answers.
+    """
 
     def __init__(self, venue: SimVenue, now_ms: int = NOW_MS) -> None:
         super().__init__()
         self.venue = venue
         self.now_ms = now_ms
-        self.targets: list[str] = []
+        self.seen: list[SimRequest] = []
+        self.replies: list[SimReply] = []
+        self.faulty: tuple[str, dict[str, Any]] | None = None
         self.ports = {host: port for port, hosts in venue.ports.items() for host in hosts}
+
+    @property
+    def targets(self) -> list[str]:
+        """Paths and queries that were asked for."""
+        return [request.target for request in self.seen]
 
     def send(self, request: requests.PreparedRequest, *_args: Any, **_kwargs: Any) -> requests.Response:
         reply = self.ask(
@@ -43,14 +52,24 @@ class Mounted(BaseAdapter):
         """Put one request to the venue."""
         parts = urlsplit(url)
         target = parts.path + (f"?{parts.query}" if parts.query else "")
-        self.targets.append(target)
         raw = body.encode() if isinstance(body, str) else body
         named = {name.lower(): value for name, value in (headers or {}).items()}
-        port = self.ports[str(parts.hostname)]
-        return self.venue.handle(port, SimRequest(method, str(parts.hostname), target, named, raw, self.now_ms))
+        request = SimRequest(method, parts.netloc, target, named, raw, self.now_ms)
+        self.seen.append(request)
+        if self.faulty:
+            reply = self.venue.fault(self.faulty[0], request, self.faulty[1])
+        else:
+            reply = self.venue.handle(self.ports[parts.netloc], request)
+        self.replies.append(reply)
+        return reply
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def get(venue: SimVenue, url: str, now_ms: int, method: str = "GET", **headers: str) -> SimReply:
+    """Put one request to a venue; `x_api_key="…"` is the header `x-api-key`."""
+    return Mounted(venue, now_ms).ask(method, url, {name.replace("_", "-"): value for name, value in headers.items()})
 
 
 def client(exchange_class: Any, adapter: Mounted, **config: Any) -> Any:
@@ -60,7 +79,28 @@ def client(exchange_class: Any, adapter: Mounted, **config: Any) -> Any:
     return exchange
 
 
-def never_full() -> Any:
-    """A clock on which every request comes a minute after the one before it."""
-    ticks = itertools.count(0.0, 60.0)
-    return lambda: next(ticks)
+def provoked(exchange_class: Any, venue: SimVenue, kind: str, args: dict[str, Any]) -> tuple[Exception, SimReply]:
+    """Ask a venue that has a fault for the time with ccxt; return the error it raises and the reply that led to it."""
+    adapter = Mounted(venue)
+    adapter.faulty = (kind, args)
+    exchange = client(exchange_class, adapter)
+    try:
+        exchange.fetch_time()
+    except Exception as error:
+        return error, adapter.replies[0]
+    finally:
+        exchange.session.close()
+    raise AssertionError(f"ccxt took no notice of {kind}")
+
+
+def redirected(urls: dict[str, object], hosts: dict[str, str], hostname: str = "") -> dict[str, object]:
+    """Return ccxt's table of base URLs with every host the simulator serves replaced, and the paths kept."""
+    changed: dict[str, object] = {}
+    for name, url in urls.items():
+        if isinstance(url, dict):
+            changed[name] = redirected(url, hosts, hostname)
+            continue
+        url = str(url).replace("{hostname}", hostname)
+        host = urlsplit(url).netloc
+        changed[name] = url.replace(f"https://{host}", hosts[host]) if host in hosts else url
+    return changed

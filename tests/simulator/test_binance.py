@@ -11,8 +11,9 @@ from simulator.market.model import FUTURE, OPTION, PERPETUAL, SPOT, Listing, Not
 from simulator.market.synthetic import SyntheticMarket
 from simulator.tape.market import load_tape
 from simulator.venue import SimReply, SimRequest
-from simulator.venues.binance import Binance, WeightMeter
-from tests.simulator.in_process import InProcess, get, redirected
+from simulator.venues.binance import Binance
+from tests.simulator.mounted import Mounted, get, redirected
+from tests.simulator.mounted import client as mounted_client
 
 NOW_MS = 1_795_000_000_000  # 2026-11-18 11:06:40 UTC
 LISTINGS = catalogue.listings(NOW_MS)
@@ -54,14 +55,13 @@ def venue(market: SyntheticMarket) -> Binance:
 
 
 @pytest.fixture
-def adapter(venue: Binance) -> InProcess:
-    return InProcess(venue, NOW_MS)
+def adapter(venue: Binance) -> Mounted:
+    return Mounted(venue, NOW_MS)
 
 
 @pytest.fixture
-def client(adapter: InProcess) -> ccxt.binance:
-    exchange = ccxt.binance({"enableRateLimit": False})
-    exchange.session.mount("https://", adapter)
+def client(adapter: Mounted) -> ccxt.binance:
+    exchange = mounted_client(ccxt.binance, adapter)
     yield exchange
     exchange.session.close()
 
@@ -466,7 +466,7 @@ class Stopwatch:
 
 def test_too_much_weight_is_refused_until_the_minute_is_over(venue):
     watch = Stopwatch()
-    venue.meters["spot"] = WeightMeter(100, watch)
+    venue.set_limits(100 / 6000, watch)
     url = f"{SPOT_URL}/api/v3/depth?symbol=BTCUSDT&limit=1000"
     watch.seconds += 20
     assert [get(venue, url, NOW_MS).status for _ in range(3)] == [200, 200, 429]
@@ -479,7 +479,7 @@ def test_too_much_weight_is_refused_until_the_minute_is_over(venue):
 
 def test_whoever_goes_on_is_banned_longer_every_time(venue):
     watch = Stopwatch()
-    venue.meters["linear"] = WeightMeter(10, watch)
+    venue.set_limits(10 / 2400, watch)
     url = f"{LINEAR_URL}/fapi/v1/depth?symbol=BTCUSDT"
     statuses = [get(venue, url, NOW_MS).status for _ in range(12)]
     assert statuses == [200, *[429] * 10, 418]
@@ -606,8 +606,6 @@ def test_a_tape_is_served_with_its_own_instruments_and_books(recordings):
 
 
 def test_the_official_spot_sdk_reads_it(adapter, market):
-    reason = "binance-sdk-spot is not installed"
-    pytest.importorskip("binance_sdk_spot", reason=reason)
     from binance_common.configuration import ConfigurationRestAPI
     from binance_sdk_spot.spot import Spot
 
@@ -625,8 +623,6 @@ def test_the_official_spot_sdk_reads_it(adapter, market):
 
 
 def test_the_official_futures_sdk_reads_it(adapter, market):
-    reason = "binance-sdk-derivatives-trading-usds-futures is not installed"
-    pytest.importorskip("binance_sdk_derivatives_trading_usds_futures", reason=reason)
     from binance_common.configuration import ConfigurationRestAPI
     from binance_sdk_derivatives_trading_usds_futures.derivatives_trading_usds_futures import (
         DerivativesTradingUsdsFutures,

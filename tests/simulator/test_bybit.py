@@ -5,12 +5,14 @@ import json
 import ccxt
 import pytest
 
+from simulator.limits import AS_REAL
 from simulator.market.listings import bybit as catalogue
 from simulator.market.model import FUTURE, OPTION, PERPETUAL, SPOT, Listing, NotRecorded
 from simulator.market.synthetic import SyntheticMarket
 from simulator.venue import SimRequest
-from simulator.venues.bybit import Bybit, RequestMeter
-from tests.simulator.in_process import InProcess, get, redirected
+from simulator.venues.bybit import Bybit
+from tests.simulator.mounted import Mounted, get, redirected
+from tests.simulator.mounted import client as mounted_client
 
 NOW_MS = 1_795_000_000_000  # 2026-11-18 11:06:40 UTC
 LISTINGS = catalogue.listings(NOW_MS)
@@ -54,14 +56,13 @@ def venue(market: SyntheticMarket) -> Bybit:
 
 
 @pytest.fixture
-def adapter(venue: Bybit) -> InProcess:
-    return InProcess(venue, NOW_MS)
+def adapter(venue: Bybit) -> Mounted:
+    return Mounted(venue, NOW_MS)
 
 
 @pytest.fixture
-def client(adapter: InProcess) -> ccxt.bybit:
-    exchange = ccxt.bybit({"enableRateLimit": False})
-    exchange.session.mount("https://", adapter)
+def client(adapter: Mounted) -> ccxt.bybit:
+    exchange = mounted_client(ccxt.bybit, adapter)
     yield exchange
     exchange.session.close()
 
@@ -383,7 +384,7 @@ def test_an_unknown_path_is_text_and_no_key_has_an_account(venue):
 
 def test_more_than_six_hundred_requests_in_five_seconds_shut_the_address_out(venue):
     seconds = [100.0]
-    venue.meter = RequestMeter(clock=lambda: seconds[0])
+    venue.set_limits(AS_REAL, lambda: seconds[0])
     target = f"{URL}/v5/market/time"
     for _ in range(3):
         assert {get(venue, target, NOW_MS).status for _ in range(600)} == {200}
@@ -482,7 +483,6 @@ def test_over_loopback_only_the_base_urls_differ(sim):
 
 
 def test_pybit_reads_it(adapter, market):
-    pytest.importorskip("pybit", reason="pybit is not installed")
     from pybit.exceptions import InvalidRequestError
     from pybit.unified_trading import HTTP
 

@@ -18,10 +18,9 @@ from simulator.market.listings.deribit import listings
 from simulator.market.model import FUTURE, OPTION, PERPETUAL, SPOT, Listing
 from simulator.market.synthetic import SyntheticMarket
 from simulator.tape.market import load_tape
-from simulator.venue import SimRequest
 from simulator.venues.deribit import DEPTHS, RESOLUTIONS_MS, Deribit
 from simulator.venues.deribit_rows import implied_volatility
-from tests.simulator.mounted import NOW_MS, Mounted, client
+from tests.simulator.mounted import NOW_MS, Mounted, client, provoked
 
 HOUR_MS = 3_600_000
 LISTINGS = listings(NOW_MS)
@@ -431,12 +430,8 @@ class TestErrors:
     def test_faults_are_what_ccxt_takes_them_for(
         self, market: SyntheticMarket, kind: str, args: dict[str, Any], raised: type[Exception]
     ) -> None:
-        class Faulty(Deribit):
-            def handle(self, port: str, request: SimRequest) -> Any:
-                return self.fault(kind, request, args)
-
-        with pytest.raises(raised):
-            client(ccxt.deribit, Mounted(Faulty(market, lambda: NOW_MS))).fetch_time()
+        error, _ = provoked(ccxt.deribit, Deribit(market, lambda: NOW_MS), kind, args)
+        assert isinstance(error, raised)
 
 
 def test_over_a_socket_ccxt_needs_another_url_and_nothing_else(sim: Any) -> None:

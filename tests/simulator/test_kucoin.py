@@ -10,15 +10,15 @@ from urllib.parse import urlsplit
 import ccxt
 import pytest
 
+from simulator.limits import AS_REAL, LIFTED
 from simulator.market.calendar import quarter_ends
-from simulator.market.listings.kucoin import MONTH_CODES, listings
+from simulator.market.listings.kucoin import listings
 from simulator.market.model import Listing
 from simulator.market.synthetic import SyntheticMarket
 from simulator.tape.market import load_tape
 from simulator.venue import SimRequest
 from simulator.venues.kucoin import ROUTES, Kucoin
-from simulator.venues.kucoin_wire import Pools
-from tests.simulator.mounted import NOW_MS, Mounted, client, never_full
+from tests.simulator.mounted import NOW_MS, Mounted, client, provoked
 
 SPOT = "https://api.kucoin.com"
 FUTURES = "https://api-futures.kucoin.com"
@@ -56,7 +56,7 @@ def market() -> SyntheticMarket:
 
 def unlimited(market: SyntheticMarket) -> Kucoin:
     kucoin = Kucoin(market, market.now_ms)
-    kucoin.pools = Pools(never_full())
+    kucoin.set_limits(LIFTED)
     return kucoin
 
 
@@ -145,7 +145,7 @@ class TestInstruments:
     def test_quarterlies_carry_a_month_code(self, loaded: Any) -> None:
         for expiry_ms in quarter_ends(NOW_MS, 2):
             day = loaded.yymmdd(expiry_ms)
-            code = MONTH_CODES[int(day[2:4])]
+            code = {"03": "H", "06": "M", "09": "U", "12": "Z"}[day[2:4]]
             assert loaded.market(f"BTC/USD:BTC-{day}")["id"] == f"XBTM{code}{day[:2]}"
 
     def test_symbol_rows_have_the_fields_of_a_real_row(self, wire: Mounted) -> None:
@@ -394,7 +394,7 @@ class TestTheRest:
 
     def test_every_answer_tells_what_is_left_of_the_pool(self, venue: Kucoin, wire: Mounted) -> None:
         now = [0.0]
-        venue.pools = Pools(lambda: now[0])
+        venue.set_limits(AS_REAL, lambda: now[0])
         first = wire.ask("GET", f"{SPOT}/api/v1/market/allTickers")
         now[0] = 10.0
         second = wire.ask("GET", f"{FUTURES}/api/v1/level2/depth100?symbol=XBTUSDTM")
@@ -404,7 +404,7 @@ class TestTheRest:
 
     def test_an_empty_pool_answers_429000_until_its_window_ends(self, venue: Kucoin, wire: Mounted) -> None:
         now = [0.0]
-        venue.pools = Pools(lambda: now[0])
+        venue.set_limits(AS_REAL, lambda: now[0])
         url = f"{FUTURES}/api/v1/level2/depth100?symbol=XBTUSDTM"
         assert [wire.ask("GET", url).status for _ in range(201)] == [200] * 200 + [429]
         refused = wire.ask("GET", url)
@@ -422,23 +422,12 @@ class TestTheRest:
             ("maintenance", {}, 503, ccxt.ExchangeNotAvailable),
         ],
     )
-    def test_faults_speak_kucoin(
-        self, venue: Kucoin, monkeypatch: pytest.MonkeyPatch, kind: str, args: dict[str, Any], status: int, error: Any
-    ) -> None:
-        replies = []
-
-        def handle(_port: str, request: SimRequest) -> Any:
-            replies.append(venue.fault(kind, request, args))
-            return replies[-1]
-
-        adapter = Mounted(venue)
-        monkeypatch.setattr(venue, "handle", handle)
-        with pytest.raises(error) as caught:
-            client(ccxt.kucoin, adapter).fetch_time()
-        assert type(caught.value) is error
-        assert replies[0].status == status
+    def test_faults_speak_kucoin(self, venue: Kucoin, kind: str, args: dict[str, Any], status: int, error: Any) -> None:
+        raised, reply = provoked(ccxt.kucoin, venue, kind, args)
+        assert type(raised) is error
+        assert reply.status == status
         if kind == "rate_limited":
-            assert (replies[0].headers["Retry-After"], replies[0].headers["gw-ratelimit-reset"]) == ("3", "3000")
+            assert (reply.headers["Retry-After"], reply.headers["gw-ratelimit-reset"]) == ("3", "3000")
 
     def test_maintenance_is_told_by_the_status_too(self, venue: Kucoin) -> None:
         request = SimRequest("GET", "api.kucoin.com", "/api/v1/status", {}, b"", NOW_MS)
@@ -494,9 +483,7 @@ class TestOfficialSdk:
     """kucoin-universal-sdk with its own endpoint options, against the running simulator."""
 
     def test_the_main_calls(self, sim: Any) -> None:
-        reason = "kucoin-universal-sdk is not installed: pip install kucoin-universal-sdk==1.3.2"
-        api = pytest.importorskip("kucoin_universal_sdk.api", reason=reason)
-        model = pytest.importorskip("kucoin_universal_sdk.model", reason=reason)
+        from kucoin_universal_sdk import api, model
         from kucoin_universal_sdk.generate.futures.fundingfees import GetCurrentFundingRateReqBuilder
         from kucoin_universal_sdk.generate.futures.market import GetPartOrderBookReqBuilder as FuturesBook
         from kucoin_universal_sdk.generate.futures.market import GetSymbolReqBuilder, GetTickerReqBuilder

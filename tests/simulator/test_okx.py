@@ -9,15 +9,14 @@ from typing import Any
 import ccxt
 import pytest
 
+from simulator.limits import AS_REAL, LIFTED
 from simulator.market.calendar import fridays, month_ends, quarter_ends
 from simulator.market.listings.okx import future_dates, listings
 from simulator.market.model import Listing
 from simulator.market.synthetic import SyntheticMarket
 from simulator.tape.market import load_tape
-from simulator.venue import SimRequest
 from simulator.venues.okx import ROUTES, Okx
-from simulator.venues.okx_wire import Windows
-from tests.simulator.mounted import NOW_MS, Mounted, client, never_full
+from tests.simulator.mounted import NOW_MS, Mounted, client, provoked
 
 REST = "https://www.okx.com"
 HOUR_MS = 3_600_000
@@ -40,7 +39,7 @@ def market() -> SyntheticMarket:
 @pytest.fixture
 def venue(market: SyntheticMarket) -> Okx:
     okx = Okx(market, market.now_ms)
-    okx.windows = Windows(never_full())
+    okx.set_limits(LIFTED)
     return okx
 
 
@@ -52,7 +51,7 @@ def wire(venue: Okx) -> Mounted:
 @pytest.fixture(scope="module")
 def loaded(market: SyntheticMarket) -> Iterator[Any]:
     okx = Okx(market, market.now_ms)
-    okx.windows = Windows(never_full())
+    okx.set_limits(LIFTED)
     exchange = client(ccxt.okx, Mounted(okx))
     exchange.load_markets()
     yield exchange
@@ -405,7 +404,7 @@ class TestTheRest:
 
     def test_windows_admit_the_documented_number_and_open_again(self, venue: Okx, wire: Mounted) -> None:
         now = [0.0]
-        venue.windows = Windows(lambda: now[0])
+        venue.set_limits(AS_REAL, lambda: now[0])
         target = "/api/v5/market/ticker?instId=BTC-USDT"
         assert [ask(wire, target)[0] for _ in range(21)] == [200] * 20 + [429]
         assert ask(wire, target)[1] == {"msg": "Too Many Requests", "code": "50011"}
@@ -414,7 +413,7 @@ class TestTheRest:
         assert ask(wire, target)[0] == 200
 
     def test_funding_is_counted_by_instrument(self, venue: Okx, wire: Mounted) -> None:
-        venue.windows = Windows(lambda: 0.0)
+        venue.set_limits(AS_REAL, lambda: 0.0)
         for _ in range(10):
             ask(wire, "/api/v5/public/funding-rate?instId=BTC-USDT-SWAP")
         assert ask(wire, "/api/v5/public/funding-rate?instId=BTC-USDT-SWAP")[0] == 429
@@ -432,23 +431,12 @@ class TestTheRest:
             ("maintenance", {}, 503, ccxt.OnMaintenance),
         ],
     )
-    def test_faults_speak_okx(
-        self, venue: Okx, monkeypatch: pytest.MonkeyPatch, kind: str, args: dict[str, Any], status: int, error: Any
-    ) -> None:
-        replies = []
-
-        def handle(_port: str, request: SimRequest) -> Any:
-            replies.append(venue.fault(kind, request, args))
-            return replies[-1]
-
-        adapter = Mounted(venue)
-        monkeypatch.setattr(venue, "handle", handle)
-        with pytest.raises(error) as caught:
-            client(ccxt.okx, adapter).fetch_time()
-        assert type(caught.value) is error
-        assert replies[0].status == status
+    def test_faults_speak_okx(self, venue: Okx, kind: str, args: dict[str, Any], status: int, error: Any) -> None:
+        raised, reply = provoked(ccxt.okx, venue, kind, args)
+        assert type(raised) is error
+        assert reply.status == status
         if "retry_after_s" in args:
-            assert replies[0].headers["Retry-After"] == str(args["retry_after_s"])
+            assert reply.headers["Retry-After"] == str(args["retry_after_s"])
 
     def test_every_route_answers(self, wire: Mounted) -> None:
         common = "instId=BTC-USDT-SWAP&instType=SWAP&uly=BTC-USDT&quoteCcy=USDT"
@@ -477,7 +465,7 @@ class TestTape:
     def test_recorded_books_are_served_with_recorded_ticks(self, recordings: Path) -> None:
         tape = load_tape(recordings)
         okx = Okx(tape, tape.now_ms)
-        okx.windows = Windows(never_full())
+        okx.set_limits(LIFTED)
         adapter = Mounted(okx, tape.now_ms())
         exchange = client(ccxt.okx, adapter)
         exchange.load_markets()
@@ -498,11 +486,11 @@ class TestOfficialSdk:
     """python-okx with its own base URL option, against the running simulator."""
 
     def test_the_main_calls(self, sim: Any) -> None:
-        reason = "python-okx is not installed: pip install python-okx==0.4.4"
-        market_api = pytest.importorskip("okx.MarketData", reason=reason)
-        public_api = pytest.importorskip("okx.PublicData", reason=reason)
+        from okx.MarketData import MarketAPI
+        from okx.PublicData import PublicAPI
+
         domain = sim.state["hosts"]["www.okx.com"]
-        prices, public = market_api.MarketAPI(domain=domain, flag="0"), public_api.PublicAPI(domain=domain, flag="0")
+        prices, public = MarketAPI(domain=domain, flag="0"), PublicAPI(domain=domain, flag="0")
         try:
             book = prices.get_orderbook("BTC-USDT", "5")
             assert (book["code"], len(book["data"][0]["bids"])) == ("0", 5)

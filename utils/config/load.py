@@ -33,6 +33,7 @@ def load_config(
 
     Raises:
         ConfigError: for an unknown key (the nearest is named), a wrong type or value, or an unusable file.
+        UsageError: the value of a flag is not allowed.
     """
     files = config_files()
     if config_file is not None:
@@ -110,8 +111,9 @@ def _build(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Config:
     for name, entry in merged.get("venues", {}).items():
         settings = read(entry, VENUE, f"venues.{name}.")
         if "class_path" not in settings:
+            source = next((found for key, found in origins.items() if key.startswith(f"venues.{name}.")), "default")
             raise ConfigError(
-                f"Venue '{name}' has no connector class.",
+                f"{source}: venue '{name}' has no connector class.",
                 hint=f"Add `class: package.module:Class` under venues.{name}.",
             )
         venues[name] = VenueSettings(name=name, **settings)
