@@ -12,6 +12,7 @@ from domain.errors import ConfigError
 if TYPE_CHECKING:
     from connectors.guard import Guard
     from connectors.http import HttpClient
+    from connectors.reference.kept import KeptReference
     from utils.config.settings import ReferenceSettings
 
 
@@ -58,8 +59,8 @@ class ReferenceSource(ABC):
 
 def open_reference(
     settings: "ReferenceSettings", http: "HttpClient", scope: str, deadline: Callable[[], float]
-) -> ReferenceSource:
-    """Load the configured source; nothing is asked yet.
+) -> "KeptReference":
+    """Load the configured source, its answers kept for a minute; nothing is asked yet.
 
     Args:
         scope: the environment's key, which keeps budgets apart.
@@ -68,6 +69,8 @@ def open_reference(
         ConfigError: it cannot be loaded.
     """
     from connectors.guard import Guard, Policy
+    from connectors.reference.kept import KeptReference
+    from utils.config.paths import cache_dir
     from utils.resilience.breaker import Breaker
     from utils.resilience.budget import Budget
     from utils.resilience.store import open_store
@@ -76,7 +79,8 @@ def open_reference(
     store = open_store()
     policy = Policy(requests_per_minute=found.requests_per_minute, scope=scope, burst_share=0.6, attempts=2)
     guard = Guard(found.name, Budget(store), Breaker(store), policy)
-    return found(http, guard, max_age_s=settings.max_age_s, deadline=deadline)
+    source = found(http, guard, max_age_s=settings.max_age_s, deadline=deadline)
+    return KeptReference(source, cache_dir() / f"reference-{scope.replace('/', '-')}.json")
 
 
 def _load(class_path: str) -> type[ReferenceSource]:

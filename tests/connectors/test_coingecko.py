@@ -86,8 +86,8 @@ def connect(home: Path) -> Iterator[Callable[..., CoinGecko]]:
         clients.append(HttpClient(Endpoints({"api.coingecko.com": url}, closed=True), str))
         settings = ReferenceSettings(max_age_s=max_age_s)
         found = open_reference(settings, clients[-1], "sim/x", lambda: time.monotonic() + patience_s)
-        assert isinstance(found, CoinGecko)
-        return found
+        assert isinstance(found.source, CoinGecko)
+        return found.source
 
     yield make
     for client in clients:

@@ -6,6 +6,7 @@ from http.client import responses
 from typing import Any
 from urllib.parse import urlsplit
 
+import ccxt
 import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
@@ -86,7 +87,7 @@ def provoked(exchange_class: Any, venue: SimVenue, kind: str, args: dict[str, An
     exchange = client(exchange_class, adapter)
     try:
         exchange.fetch_time()
-    except Exception as error:
+    except ccxt.BaseError as error:
         return error, adapter.replies[0]
     finally:
         exchange.session.close()

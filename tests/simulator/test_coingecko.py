@@ -133,6 +133,23 @@ def test_faults_are_in_coingeckos_words(adapter: Mounted, kind: str, args: dict[
         assert json.loads(reply.body)["status"]["error_message"].startswith("You've exceeded the Rate Limit.")
 
 
+def test_the_official_sdk_reads_it(sim: Any) -> None:
+    from coingecko_sdk import Coingecko as Client
+    from coingecko_sdk import RateLimitError
+
+    with Client(environment="demo", demo_api_key="CG-1", base_url=None, max_retries=0) as client:
+        client.base_url = f"{sim.hosts['api.coingecko.com']}/api/v3"
+        assert client.ping.get().gecko_says == "(V3) To the Moon!"
+        prices = client.simple.price.get(ids="bitcoin,ethereum", vs_currencies="usd,eur")
+        assert prices["bitcoin"].usd > prices["ethereum"].usd > 0
+        assert "eur" in client.simple.supported_vs_currencies.get()
+        assert client.coins.markets.get(vs_currency="usd", per_page=3)[0].id == "bitcoin"
+        sim.set_fault("coingecko", "rate_limited", retry_after_s=9)
+        with pytest.raises(RateLimitError) as caught:
+            client.ping.get()
+        assert caught.value.response.headers["retry-after"] == "9"
+
+
 def test_over_a_socket_prices_agree_with_a_venues_book(sim: Any) -> None:
     with requests.Session() as session:
         query = {"ids": "bitcoin", "vs_currencies": "usd"}

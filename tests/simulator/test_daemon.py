@@ -86,7 +86,9 @@ def test_it_is_given_no_secrets(place: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert b"hush" not in environment.read_bytes()
 
 
-@pytest.mark.parametrize("asked", [{"seed": 4}, {"tls": True}, {"tape": "/some/where"}, {"faults": "f.yaml"}])
+@pytest.mark.parametrize(
+    "asked", [{"seed": 4}, {"tls": True}, {"no_limits": True}, {"tape": "/some/where"}, {"faults": "f.yaml"}]
+)
 def test_one_that_was_started_otherwise_is_refused_with_the_remedy(place: Path, asked: dict[str, object]) -> None:
     ensure_running(place, seed=3)
     assert ensure_running(place)["universe"] == "synthetic-3"

@@ -478,7 +478,7 @@ class TestTape:
         assert exchange.market("BSV/USDT")["id"] == "BCHSV-USDT"
 
 
-@pytest.mark.filterwarnings("ignore:Accessing the 'model_fields' attribute")
+@pytest.mark.filterwarnings("ignore:Accessing the 'model_fields' attribute", "ignore:Using extra keyword arguments on")
 class TestOfficialSdk:
     """kucoin-universal-sdk with its own endpoint options, against the running simulator."""
 
