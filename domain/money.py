@@ -1,9 +1,12 @@
 """Money is Decimal, built from the venue's own text; floats, NaN and infinities are refused."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 
 MAX_TEXT = 64
 """Longest number we read: a venue that sends more digits is not sending a price."""
+_LARGEST, _SMALLEST = 20, -40
+"""Powers of ten between which a number makes sense: products of two of them keep their digits in `_WIDE`."""
+_WIDE = Context(prec=80)
 
 
 class BadNumber(ValueError):
@@ -24,19 +27,24 @@ def to_decimal(value: object) -> Decimal:
         try:
             number = Decimal(value)
         except InvalidOperation:
-            raise BadNumber(f"not a number: {value!r}") from None
+            raise BadNumber(f"not a number: {value[:24]!r}") from None
     elif isinstance(value, int) and not isinstance(value, bool):
         number = Decimal(value)
     else:
-        raise BadNumber(f"not text: {value!r} ({type(value).__name__})")
-    if not number.is_finite() or abs(number.adjusted()) > 40:
-        raise BadNumber(f"not a usable number: {value!r}")
+        raise BadNumber(f"not text: a {type(value).__name__}")
+    if not number.is_finite() or not _SMALLEST <= number.adjusted() <= _LARGEST:
+        raise BadNumber(f"not a usable number: {str(value)[:24] if isinstance(value, str) else 'too long to read'}")
     return number
 
 
 def to_decimal_or_none(value: object) -> Decimal | None:
     """Build a Decimal, or None for what venues send when a number is absent (None and empty text)."""
     return None if value is None or value == "" else to_decimal(value)
+
+
+def rounded(number: Decimal, places: int) -> Decimal:
+    """Round to `places` decimals, however many digits stand before them (a plain `quantize` fails beyond 28)."""
+    return number.quantize(Decimal(1).scaleb(-places), context=_WIDE)
 
 
 def plain(number: Decimal) -> str:
