@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from utils.config.settings import ENVIRONMENTS
 from utils.rendering.report import JSON, OUTPUTS, TABLE
@@ -37,7 +38,30 @@ def output_option(command: Command) -> Command:
     return command
 
 
+def _remember_json(context: click.Context, _: click.Parameter, given: bool) -> None:
+    context.meta[JSON] = given
+
+
+def _chosen_output(context: click.Context, parameter: click.Parameter, output: str) -> str:
+    if not context.meta.get(JSON):
+        return output
+    given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    if given and output != JSON:
+        raise click.UsageError(f"--json and --output {output} contradict each other.")
+    return JSON
+
+
 output_options = (
-    click.option("--output", type=click.Choice(OUTPUTS), default=TABLE, help="How to print the answer."),
-    click.option("--json", "output", flag_value=JSON, help="Short for --output json."),
+    click.option(
+        "--output", type=click.Choice(OUTPUTS), default=TABLE, callback=_chosen_output, help="How to print the answer."
+    ),
+    # Eager, so that it is known when `--output` is looked at, wherever the two stand.
+    click.option(
+        "--json",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_remember_json,
+        help="Short for --output json.",
+    ),
 )

@@ -53,12 +53,16 @@ def open_session(
         ensure_simulator(config)
     from connectors.registry import open_venues
 
-    # The deadline is for the answer; a first download of instrument lists has its own time, shown as progress.
     opened = open_venues(config, list(venues) or None)
+    deadline = time.monotonic() + config.timeout_s
+    if timeout is not None:
+        opened.start(deadline)  # asked for on the command line, it is for everything
     if markets:
         opened.ensure_markets(progress=progress)
-    deadline = time.monotonic() + config.timeout_s
-    opened.start(deadline)
+    if timeout is None:
+        # A first download of instrument lists has a time of its own, shown as progress.
+        deadline = time.monotonic() + config.timeout_s
+        opened.start(deadline)
     return Session(config, opened, deadline)
 
 

@@ -112,14 +112,14 @@ class CcxtConnector(Connector):
         """Ask for the best bid and ask: of the book, or of the ticker where ccxt has no book over REST."""
         from connectors.ccxt_reads import read_ticker
 
-        def ask(session: "CcxtSession") -> Quote | None:
-            if session.exchange.has.get("fetchOrderBook"):
-                return None
+        def ask(session: "CcxtSession") -> Quote:
             self._needs(session, "fetchTicker", "quote")
             raw = session.exchange.fetch_ticker(instrument.symbol)
             return self.reading(read_ticker, raw, instrument, session.received_at_ns())
 
-        return self.about(instrument, ask) or super().fetch_quote(instrument)
+        with self._borrowed(None) as session:
+            has_book = session.exchange.has.get("fetchOrderBook")
+        return super().fetch_quote(instrument) if has_book else self.about(instrument, ask)
 
     def fetch_book(self, instrument: Instrument, depth: int) -> Book:
         """Ask for the book with `depth` levels a side, as far as the exchange takes any number."""

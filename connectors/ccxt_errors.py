@@ -124,8 +124,9 @@ _SIGNED = re.compile(r"((?:signature|sign|apikey|api_key|access_token|passphrase
 # Cloudflare's "you are being rate limited", in front of several venues.
 _LIMITED_WORDS = re.compile(r"error code: 1015\b|being rate limited", re.IGNORECASE)
 _TITLE = re.compile(r"<title>([^<]{1,120})</title>", re.IGNORECASE)
-_TAG = re.compile(r"<[^>]*>")
+_TAG = re.compile(r"<[^<>]*>")
 _LONGEST = 240
+_READ = 20_000
 _LONGEST_WAIT_S = 7 * 86_400
 
 
@@ -153,16 +154,17 @@ def translate(
 
 
 def tidy(text: str) -> str:
-    """Shorten a venue's words to one line, without signatures or known secrets."""
+    """Shorten a venue's words to one line of printable text, without signatures or known secrets."""
     from utils.secrets.redaction import redact
 
-    line = " ".join(redact(_SIGNED.sub(r"\1[hidden]", text)).split())
+    line = " ".join(redact(_SIGNED.sub(r"\1[hidden]", text[:_READ])).split())
+    line = "".join(letter if letter.isprintable() else "?" for letter in line[: _LONGEST + 1])
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
 def page_words(body: bytes) -> str:
     """Say what a body that is no JSON shows: the title of a page, or the beginning of a text."""
-    text = body[:20_000].decode("utf-8", "replace")
+    text = body[:_READ].decode("utf-8", "replace")
     title = _TITLE.search(text)
     if title is not None:
         return f"a page titled {title[1].strip()!r}"

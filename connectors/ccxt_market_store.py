@@ -14,7 +14,10 @@ _BUSY_S = 5.0
 
 
 class MarketStore:
-    """A file of markets by symbol. A file that cannot be read holds nothing, and is written anew."""
+    """A file of markets by symbol. A file that cannot be read holds nothing, and is written anew.
+
+    Where it cannot be written (a full disk), ccxt asks the venue again the next time.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -34,12 +37,12 @@ class MarketStore:
     def replace(self, markets: Iterable[Mapping[str, Any]]) -> None:
         """Put a new list in the place of the old one."""
         rows = [(market["symbol"], json.dumps(market, default=str)) for market in markets]
-        try:
-            self._write(rows)
-        except sqlite3.DatabaseError:
-            with suppress(OSError):
-                self._path.unlink()
-            self._write(rows)
+        with suppress(OSError, sqlite3.Error):
+            try:
+                self._write(rows)
+            except sqlite3.DatabaseError:
+                self._path.unlink(missing_ok=True)
+                self._write(rows)
 
     def _write(self, rows: list[tuple[str, str]]) -> None:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

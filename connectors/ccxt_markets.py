@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from domain.instruments import FUTURE, OPTION, PERPETUAL, SPOT, Instrument
-from domain.money import BadNumber, to_decimal, to_decimal_or_none
+from domain.money import to_decimal, to_decimal_or_none
 from utils.symbols.multipliers import split_multiplier
 
 Market = Mapping[str, Any]
@@ -33,7 +33,7 @@ def to_instruments(
     for market in markets:
         try:
             item = to_instrument(venue, market, product(market), wire_unit(market), precision_mode)
-        except (BadNumber, KeyError, TypeError, AttributeError) as error:
+        except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
             _log.warning("%s: the market %s was left out: %s", venue, market.get("id"), error)
             continue
         if item is None:

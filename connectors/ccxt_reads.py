@@ -5,11 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 from domain.books import REST, Book, Levels
-from domain.funding import Funding, FundingPoint
+from domain.funding import Funding, FundingPoint, check_rate
 from domain.instruments import Instrument
 from domain.money import to_decimal, to_decimal_or_none
 from domain.quotes import Quote
-from domain.time import NS_PER_MS
+from domain.time import NS_PER_MS, read_ms
 
 Raw = Mapping[str, Any]
 _HOURS = {"m": Decimal(1) / 60, "h": Decimal(1), "d": Decimal(24)}
@@ -24,7 +24,7 @@ def read_book(raw: Raw, item: Instrument, received_at_ns: int) -> Book:
         bids=_levels(raw["bids"], item, falling=True),
         asks=_levels(raw["asks"], item, falling=False),
         received_at_ns=received_at_ns,
-        venue_time_ns=None if moment is None else int(moment) * NS_PER_MS,
+        venue_time_ns=None if moment is None else read_ms(moment) * NS_PER_MS,
         sequence=None if sequence is None else int(sequence),
         source=REST,
     )
@@ -42,31 +42,40 @@ def read_ticker(raw: Raw, item: Instrument, received_at_ns: int) -> Quote:
         ask=ask,
         ask_size=_base_size(raw.get("askVolume"), ask, item),
         received_at_ns=received_at_ns,
-        venue_time_ns=None if moment is None else int(moment) * NS_PER_MS,
+        venue_time_ns=None if moment is None else read_ms(moment) * NS_PER_MS,
         source=REST,
     )
 
 
 def read_funding(raw: Raw, item: Instrument, received_at_ns: int) -> Funding:
-    """Read `fetch_funding_rate`; an interval that the exchange does not declare stays None."""
+    """Read `fetch_funding_rate`; an interval that the exchange does not declare stays None.
+
+    Some classes give the last settlement's time instead of the next one's: what has passed is not coming.
+    """
     moment = raw.get("fundingTimestamp")
-    return Funding(
+    coming = None if moment is None or read_ms(moment) * NS_PER_MS < received_at_ns else read_ms(moment)
+    found = Funding(
         venue=item.venue,
         symbol=item.symbol,
         current=to_decimal_or_none(raw.get("fundingRate")),
         predicted=to_decimal_or_none(raw.get("nextFundingRate")),
         interval_h=read_interval(raw.get("interval")),
-        next_time_ms=None if moment is None else int(moment),
+        next_time_ms=coming,
         continuous=False,
         mark_price=to_decimal_or_none(raw.get("markPrice")),
         index_price=to_decimal_or_none(raw.get("indexPrice")),
         received_at_ns=received_at_ns,
     )
+    check_rate(found.current, found.interval_h)
+    check_rate(found.predicted, None)
+    return found
 
 
 def read_point(raw: Raw) -> FundingPoint:
     """Read one row of `fetch_funding_rate_history`."""
-    return FundingPoint(time_ms=int(raw["timestamp"]), rate=to_decimal(raw["fundingRate"]))
+    found = FundingPoint(time_ms=read_ms(raw["timestamp"]), rate=to_decimal(raw["fundingRate"]))
+    check_rate(found.rate, None)
+    return found
 
 
 def read_interval(text: object) -> Decimal | None:

@@ -44,7 +44,8 @@ def split_url(url: str) -> Address:
     host, _, port = netloc.rpartition(":") if ":" in netloc.rpartition("]")[2] else (netloc, "", "")
     host = host.removeprefix("[").removesuffix("]")
     usable = url.isascii() and url.isprintable() and " " not in url and "@" not in netloc
-    if not (separator and host and usable and scheme in _PORTS and (not port or port.isdecimal())):
+    usable = usable and (not port or (port.isdecimal() and len(port) <= 5 and int(port) <= 65_535))
+    if not (separator and host and usable and scheme in _PORTS):
         raise NotSent(f"Not a usable URL: {url.partition('?')[0]!a}.")
     if not target.startswith("/"):
         target = "/" + target

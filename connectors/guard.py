@@ -10,6 +10,8 @@ from utils.resilience.budget import READ, Budget
 
 T = TypeVar("T")
 
+BAN_S = 120.0
+"""How long a venue that shuts us out without saying for how long is left alone: the shortest ban of any of them."""
 FAIR_PATIENCE_S = 1.0
 """A call given less time than this says more about our impatience than about the venue when it times out."""
 
@@ -126,8 +128,8 @@ class Guard:
             result = fn()
         except CrossbookError as error:
             error.venue = error.venue or self._venue
-            if isinstance(error, RateLimited) and error.retry_after_s:
-                self._budget.block_until(self.key, self._clock() + error.retry_after_s)
+            if isinstance(error, RateLimited) and (wait_s := error.retry_after_s or (BAN_S if error.banned else 0)):
+                self._budget.block_until(self.key, self._clock() + wait_s)
             if isinstance(error, TimedOut) and patience_s < FAIR_PATIENCE_S:
                 self._breaker.release(self.key)
             else:

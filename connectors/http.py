@@ -251,7 +251,7 @@ class _Exchange:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.settimeout(self._left(ConnectTimedOut, "was connected to"))
             if proxy is not None:
-                proxy.open_tunnel(connection, where)
+                proxy.open_tunnel(connection, where, lambda: self._left(ConnectTimedOut, "was connected to"))
             return self._secured(connection) if where.scheme in SECURE else connection
         except TimeoutError:
             connection.close()

@@ -17,9 +17,9 @@ from connectors.http import Request, Response
 from connectors.side_by_side import all_or_raise
 from domain.books import Book, Levels
 from domain.errors import BadAnswer, CrossbookError, NotListed, RateLimited
-from domain.funding import Funding, FundingPoint
+from domain.funding import Funding, FundingPoint, check_rate
 from domain.instruments import PERPETUAL, Instrument
-from domain.money import BadNumber
+from domain.money import BadNumber, to_decimal_or_none
 from domain.quotes import Quote
 from domain.time import NS_PER_MS
 
@@ -28,6 +28,8 @@ Payload = Any
 """Decoded JSON whose numbers with a fraction are text."""
 
 _MAX_PAGES = 500
+_LOOKED_AT = 20
+"""Levels of each side that are checked as soon as a book comes in."""
 _WORTH_TELLING = 0.25
 """Share of a venue's limit from which its own count is worth a write to the shared budget."""
 
@@ -108,7 +110,10 @@ class NativeConnector(CcxtConnector):
         calls = [self._job(request) for request in self.funding_requests(instrument)]
         answers = all_or_raise(calls)
         received_at_ns = max(at for _, at in answers)
-        return self.reading(self.parse_funding, [payload for payload, _ in answers], instrument, received_at_ns)
+        found = self.reading(self.parse_funding, [payload for payload, _ in answers], instrument, received_at_ns)
+        self.reading(check_rate, found.current, found.interval_h)
+        self.reading(check_rate, found.predicted, None)
+        return found
 
     def fetch_funding_history(self, instrument: Instrument, since_ms: int) -> list[FundingPoint]:
         """Ask for settled rates since `since_ms`, oldest first, all pages."""
@@ -117,7 +122,7 @@ class NativeConnector(CcxtConnector):
         start_ms, until_ms = since_ms, time.time_ns() // 1_000_000
         for _ in range(_MAX_PAGES):
             request = self.history_request(instrument, start_ms, until_ms)
-            page = self.read(request, lambda payload, _: self.parse_history(payload))
+            page = self.read(request, lambda payload, _: believable(self.parse_history(payload)))
             fresh = {point.time_ms: point for point in page if point.time_ms not in found}
             found.update(fresh)
             # Short pages end nothing: venues lower their page sizes without a word.
@@ -156,6 +161,10 @@ class NativeConnector(CcxtConnector):
 
     def get(self, url: str, cost: float = 1.0) -> Request:
         """Build a GET with the headers that this environment asks for."""
+        if not url.isascii():  # there are instruments with Chinese names
+            from urllib.parse import quote
+
+            url = quote(url, safe=":/?&=%,")
         return Request("GET", url, self.headers, cost=cost)
 
     def quote(self, instrument: Instrument, received_at_ns: int, venue_time_ns: int | None, *sides: Any) -> Quote:
@@ -244,16 +253,39 @@ def levels(rows: object, instrument: Instrument) -> Levels:
 
 
 def checked(book: Book) -> Book:
-    """Check the ends of both sides: that they can be read, and that the best price comes first.
+    """Check the best levels and the last one of both sides: that they can be read, and that the best comes first.
 
     The other levels are checked by whoever reads them; a book of 5,000 levels is mostly not looked at.
     """
     for side, rising in ((book.bids, False), (book.asks, True)):
         if len(side):
-            first, last = side[0], side[len(side) - 1]
-            if (first.price > last.price) if rising else (first.price < last.price):
+            prices = [level.price for level in side.top(_LOOKED_AT)] + [side[len(side) - 1].price]
+            if prices != sorted(prices, reverse=not rising):
                 raise BadNumber("book levels in the wrong order")
     return book
+
+
+def meant(told: object, instrument: Instrument) -> None:
+    """Refuse an answer about another instrument; a venue that does not name it is believed.
+
+    Raises:
+        ValueError: it is about another one.
+    """
+    if told is not None and told != instrument.native_id:
+        raise ValueError(f"an answer about {str(told)[:40]}")
+
+
+def believable(points: list[FundingPoint]) -> list[FundingPoint]:
+    """Refuse settled rates of which one cannot be. Raises BadNumber."""
+    for point in points:
+        check_rate(point.rate, point.interval_h)
+    return points
+
+
+def told_number(headers: Mapping[str, str], name: str) -> float | None:
+    """Read a count or a moment of a header; None where it is not there, or nothing that can be counted with."""
+    text = headers.get(name, "")
+    return float(text) if len(text) <= 15 and text.replace(".", "", 1).isdecimal() and text.isascii() else None
 
 
 def not_listed(venue: str, instrument: Instrument) -> NotListed:
@@ -266,4 +298,4 @@ def not_listed(venue: str, instrument: Instrument) -> NotListed:
 
 
 def _there(price: object) -> bool:
-    return price is not None and price != "" and float(str(price)) > 0
+    return bool(to_decimal_or_none(price))

@@ -5,6 +5,7 @@ Every connection goes through a CONNECT tunnel, so a proxy sees host names only,
 
 import os
 import socket
+from collections.abc import Callable
 from base64 import b64encode
 
 from connectors.endpoints import Address, split_url
@@ -33,8 +34,8 @@ class Proxy:
             user = b64encode(unquote(credentials).encode()).decode()
             self._authorization = f"Proxy-Authorization: Basic {user}\r\n"
 
-    def open_tunnel(self, connection: socket.socket, where: Address) -> None:
-        """Ask the proxy for a connection to `where`, within the timeout that is set on `connection`.
+    def open_tunnel(self, connection: socket.socket, where: Address, left: Callable[[], float]) -> None:
+        """Ask the proxy for a connection to `where`; `left` answers how many seconds there are, or raises.
 
         Raises:
             Unavailable: when the proxy refuses.
@@ -46,6 +47,7 @@ class Proxy:
         answer = b""
         # Byte by byte at the end would be exact; nothing follows the blank line before we speak, so blocks are too.
         while b"\r\n\r\n" not in answer:
+            connection.settimeout(left())
             data = connection.recv(4096)
             answer += data
             if not data or len(answer) > MAX_ANSWER:

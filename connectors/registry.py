@@ -101,6 +101,7 @@ class Venues:
         self._store = open_store()
         self._lock = RLock()
         self._deadline: float | None = None
+        self._download_until = time.monotonic() + DOWNLOAD_PATIENCE_S
 
     def start(self, deadline: float) -> None:
         """Set until when (time.monotonic seconds) this run may wait for venues."""
@@ -108,7 +109,7 @@ class Venues:
 
     def deadline(self) -> float:
         """Answer until when this run may wait: before `start`, as long as a download of lists may take."""
-        return time.monotonic() + DOWNLOAD_PATIENCE_S if self._deadline is None else self._deadline
+        return self._download_until if self._deadline is None else self._deadline
 
     def connector(self, name: str) -> Connector:
         """Return the connector of a venue of this run, made at the first call.
@@ -141,6 +142,9 @@ class Venues:
         stale = [name for name in known if force or not self.cache.is_fresh(name)]
         if not stale:
             return
+        # Only a list that is missing is worth a long wait; an old one can be used meanwhile.
+        missing = any(self.cache.fetched_at_ms(name) is None for name in stale)
+        self._download_until = time.monotonic() + (DOWNLOAD_PATIENCE_S if missing else self.config.timeout_s)
         tell = progress or _silent
         outcomes = side_by_side([self._refresher(name, tell) for name in stale])
         for name, outcome in zip(stale, outcomes, strict=True):

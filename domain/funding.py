@@ -3,7 +3,12 @@
 from decimal import Decimal
 from typing import NamedTuple
 
+from domain.money import BadNumber
+
 HOURS_PER_YEAR = 8760
+MAX_RATE = Decimal("0.9")
+"""Beyond this share of notional in one interval it is no funding rate; venues cap theirs at a few percent."""
+MAX_INTERVAL_H = Decimal(24 * 31)
 
 
 class FundingPoint(NamedTuple):
@@ -32,6 +37,18 @@ class Funding(NamedTuple):
     mark_price: Decimal | None
     index_price: Decimal | None
     received_at_ns: int
+
+
+def check_rate(rate: Decimal | None, interval_h: Decimal | None) -> None:
+    """Refuse a rate or an interval that cannot be one.
+
+    Raises:
+        BadNumber: saying which.
+    """
+    if rate is not None and abs(rate) > MAX_RATE:
+        raise BadNumber(f"a funding rate of {rate:.3e}")
+    if interval_h is not None and not 0 < interval_h <= MAX_INTERVAL_H:
+        raise BadNumber(f"a funding interval of {interval_h:.3e} hours")
 
 
 def funding_apr(rate: Decimal, interval_h: Decimal) -> Decimal:

@@ -33,7 +33,7 @@ def to_decimal(value: object) -> Decimal:
     else:
         raise BadNumber(f"not text: a {type(value).__name__}")
     if not number.is_finite() or not _SMALLEST <= number.adjusted() <= _LARGEST:
-        raise BadNumber(f"not a usable number: {str(value)[:24] if isinstance(value, str) else 'too long to read'}")
+        raise BadNumber(f"not a usable number: {repr(value) if isinstance(value, str) else format(number, '.3e')}")
     return number
 
 

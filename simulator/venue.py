@@ -82,6 +82,9 @@ class SimVenue(ABC):
         self.market = market
         self.clock = clock
         self.by_id: dict[tuple[str, str], Listing] = {(i.product, i.native_id): i for i in market.listings(self.name)}
+        self.by_product: dict[str, dict[str, Listing]] = {}
+        for (product, native_id), listing in self.by_id.items():
+            self.by_product.setdefault(product, {})[native_id] = listing
         self.set_limits(AS_REAL)
 
     def set_limits(self, factor: float, clock: Clock = time.monotonic) -> None:

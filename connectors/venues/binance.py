@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from connectors.base import Capabilities
 from connectors.http import Request
-from connectors.native_connector import NativeConnector, Payload, levels
+from connectors.native_connector import NativeConnector, Payload, levels, meant, told_number
 from domain.books import Book
 from domain.funding import Funding, FundingPoint
 from domain.instruments import FUTURE, PERPETUAL, SPOT, Instrument
 from domain.money import to_decimal, to_decimal_or_none
 from domain.quotes import Quote
-from domain.time import NS_PER_MS
+from domain.time import NS_PER_MS, read_ms
 
 if TYPE_CHECKING:
     from connectors.ccxt_markets import Market
@@ -72,6 +72,7 @@ class Binance(NativeConnector):
     @staticmethod
     def parse_book(payload: Payload, instrument: Instrument, received_at_ns: int) -> Book:
         """Read `depth`; spot answers carry no time, futures have `T`, the time of the last change (ms)."""
+        meant(payload.get("symbol"), instrument)  # COIN-M alone tells it
         changed = payload.get("T")
         return Book(
             venue=instrument.venue,
@@ -79,7 +80,7 @@ class Binance(NativeConnector):
             bids=levels(payload["bids"], instrument),
             asks=levels(payload["asks"], instrument),
             received_at_ns=received_at_ns,
-            venue_time_ns=None if changed is None else int(changed) * NS_PER_MS,
+            venue_time_ns=None if changed is None else read_ms(changed) * NS_PER_MS,
             sequence=int(payload["lastUpdateId"]),
         )
 
@@ -88,12 +89,13 @@ class Binance(NativeConnector):
         if instrument.product != "spot":
             return super().fetch_quote(instrument)
         request = self._ask(instrument, f"/ticker/bookTicker?symbol={instrument.native_id}", 2)
-        return self.read(
-            request,
-            lambda row, at: self.quote(
-                instrument, at, None, row["bidPrice"], row["bidQty"], row["askPrice"], row["askQty"]
-            ),
-        )
+
+        def parse(row: Payload, received_at_ns: int) -> Quote:
+            meant(row["symbol"], instrument)
+            numbers = (row[name] for name in ("bidPrice", "bidQty", "askPrice", "askQty"))
+            return self.quote(instrument, received_at_ns, None, *numbers)
+
+        return self.read(request, parse)
 
     def funding_requests(self, instrument: Instrument) -> Sequence[Request]:
         """Ask for the running rate, and for the intervals that differ from the usual one."""
@@ -107,6 +109,7 @@ class Binance(NativeConnector):
         """Read `premiumIndex`, whose `lastFundingRate` is the running estimate for `nextFundingTime`."""
         index, intervals = payloads
         row = index[0] if isinstance(index, list) else index
+        meant(row["symbol"], instrument)
         interval = next(
             (item["fundingIntervalHours"] for item in intervals if item["symbol"] == instrument.native_id),
             _DEFAULT_INTERVAL_H,
@@ -117,7 +120,7 @@ class Binance(NativeConnector):
             current=to_decimal_or_none(row["lastFundingRate"]),
             predicted=None,
             interval_h=to_decimal(interval),
-            next_time_ms=int(row["nextFundingTime"]) or None,
+            next_time_ms=read_ms(row["nextFundingTime"]) or None,
             continuous=False,
             mark_price=to_decimal_or_none(row.get("markPrice")),
             index_price=to_decimal_or_none(row.get("indexPrice")),
@@ -132,7 +135,7 @@ class Binance(NativeConnector):
     @staticmethod
     def parse_history(payload: Payload) -> list[FundingPoint]:
         """Read `fundingRate` rows."""
-        return [FundingPoint(int(row["fundingTime"]), to_decimal(row["fundingRate"])) for row in payload]
+        return [FundingPoint(read_ms(row["fundingTime"]), to_decimal(row["fundingRate"])) for row in payload]
 
     def clock_request(self) -> Request:
         """Ask the spot section's clock."""
@@ -141,7 +144,7 @@ class Binance(NativeConnector):
     @staticmethod
     def parse_clock(payload: Payload) -> int:
         """Read `serverTime`."""
-        return int(payload["serverTime"])
+        return read_ms(payload["serverTime"])
 
     @staticmethod
     def is_error(payload: Payload) -> bool:
@@ -155,9 +158,9 @@ class Binance(NativeConnector):
 
     def usage(self, url: str, headers: Mapping[str, str]) -> tuple[float, float, float] | None:
         """Read the weight used in this minute; futures have a pool of their own."""
-        used = headers.get("x-mbx-used-weight-1m")
+        used = told_number(headers, "x-mbx-used-weight-1m")
         limit = _SPOT_LIMIT if url.startswith(_BASE["spot"]) else _SPOT_LIMIT / _FUTURES_SHARE
-        return None if used is None else (float(used), limit, 60.0)
+        return None if used is None else (used, limit, 60.0)
 
     def base_urls(self) -> list[str]:
         """List the three sections' hosts."""

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from connectors.base import Capabilities
 from connectors.http import Request
-from connectors.native_connector import NativeConnector, Payload, levels, not_listed
+from connectors.native_connector import NativeConnector, Payload, levels, meant, not_listed, told_number
 from domain.books import Book
 from domain.errors import Maintenance, NotListed, RateLimited, Unavailable
 from domain.funding import Funding, FundingPoint
 from domain.instruments import KINDS, OPTION, SPOT, Instrument
 from domain.money import to_decimal, to_decimal_or_none
-from domain.time import NS_PER_MS
+from domain.time import NS_PER_MS, read_ms
 
 if TYPE_CHECKING:
     from connectors.ccxt_markets import Market
@@ -84,13 +84,14 @@ class Bybit(NativeConnector):
         Options are quiet for minutes while their quotes stand, so theirs is `ts`, when the answer was made.
         """
         row = payload["result"]
+        meant(row["s"], instrument)
         return Book(
             venue=instrument.venue,
             symbol=instrument.symbol,
             bids=levels(row["b"], instrument),
             asks=levels(row["a"], instrument),
             received_at_ns=received_at_ns,
-            venue_time_ns=int(row["ts" if instrument.kind == OPTION or not row.get("cts") else "cts"]) * NS_PER_MS,
+            venue_time_ns=read_ms(row["ts" if instrument.kind == OPTION or not row.get("cts") else "cts"]) * NS_PER_MS,
             sequence=int(row["u"]),
         )
 
@@ -105,14 +106,15 @@ class Bybit(NativeConnector):
         if not rows:
             raise not_listed("bybit", instrument)
         row = rows[0]
-        coming = to_decimal_or_none(row.get("nextFundingTime"))
+        meant(row["symbol"], instrument)
+        coming = row.get("nextFundingTime")
         return Funding(
             venue=instrument.venue,
             symbol=instrument.symbol,
             current=to_decimal_or_none(row["fundingRate"]),
             predicted=None,
             interval_h=to_decimal_or_none(row.get("fundingIntervalHour")),
-            next_time_ms=int(coming) if coming else None,
+            next_time_ms=read_ms(coming) or None if coming else None,
             continuous=False,
             mark_price=to_decimal_or_none(row.get("markPrice")),
             index_price=to_decimal_or_none(row.get("indexPrice")),
@@ -128,7 +130,7 @@ class Bybit(NativeConnector):
     def parse_history(payload: Payload) -> list[FundingPoint]:
         """Read settled rates."""
         return [
-            FundingPoint(int(row["fundingRateTimestamp"]), to_decimal(row["fundingRate"]))
+            FundingPoint(read_ms(row["fundingRateTimestamp"]), to_decimal(row["fundingRate"]))
             for row in payload["result"]["list"]
         ]
 
@@ -139,7 +141,7 @@ class Bybit(NativeConnector):
     @staticmethod
     def parse_clock(payload: Payload) -> int:
         """Read the envelope's `time`."""
-        return int(payload["time"])
+        return read_ms(payload["time"])
 
     @staticmethod
     def is_error(payload: Payload) -> bool:
@@ -159,8 +161,8 @@ class Bybit(NativeConnector):
 
     def wait_s(self, headers: Mapping[str, str], now_ms: int) -> float | None:
         """Read until when the endpoint's limit lasts (epoch milliseconds)."""
-        moment = headers.get("x-bapi-limit-reset-timestamp")
-        return None if moment is None else max(0.0, (int(moment) - now_ms) / 1000)
+        moment = told_number(headers, "x-bapi-limit-reset-timestamp")
+        return None if moment is None else max(0.0, (moment - now_ms) / 1000)
 
     def base_urls(self) -> list[str]:
         """List the one host."""

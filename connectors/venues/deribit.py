@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from connectors.base import Capabilities
 from connectors.http import Request
-from connectors.native_connector import NativeConnector, Payload, levels
+from connectors.native_connector import NativeConnector, Payload, levels, meant
 from domain.books import Book
 from domain.errors import NotListed, RateLimited, Unavailable
 from domain.funding import Funding, FundingPoint
 from domain.instruments import KINDS, Instrument
 from domain.money import to_decimal, to_decimal_or_none
-from domain.time import MS_PER_DAY, NS_PER_MS
+from domain.time import MS_PER_DAY, NS_PER_MS, read_ms
 
 if TYPE_CHECKING:
     from connectors.ccxt_markets import Market
@@ -64,13 +64,14 @@ class Deribit(NativeConnector):
     def parse_book(payload: Payload, instrument: Instrument, received_at_ns: int) -> Book:
         """Read a book; `change_id` is the sequence, `timestamp` in ms."""
         row = payload["result"]
+        meant(row["instrument_name"], instrument)
         return Book(
             venue=instrument.venue,
             symbol=instrument.symbol,
             bids=levels(row["bids"], instrument),
             asks=levels(row["asks"], instrument),
             received_at_ns=received_at_ns,
-            venue_time_ns=int(row["timestamp"]) * NS_PER_MS,
+            venue_time_ns=read_ms(row["timestamp"]) * NS_PER_MS,
             sequence=int(row["change_id"]),
         )
 
@@ -82,6 +83,7 @@ class Deribit(NativeConnector):
     def parse_funding(payloads: Sequence[Payload], instrument: Instrument, received_at_ns: int) -> Funding:
         """Read `current_funding`, the rate that is being paid; it has no settlement and no successor."""
         row = payloads[0]["result"]
+        meant(row["instrument_name"], instrument)
         return Funding(
             venue=instrument.venue,
             symbol=instrument.symbol,
@@ -105,7 +107,7 @@ class Deribit(NativeConnector):
     def parse_history(payload: Payload) -> list[FundingPoint]:
         """Read what each hour has paid (`interest_1h`)."""
         return [
-            FundingPoint(int(row["timestamp"]), to_decimal(row["interest_1h"]), _HISTORY_INTERVAL_H)
+            FundingPoint(read_ms(row["timestamp"]), to_decimal(row["interest_1h"]), _HISTORY_INTERVAL_H)
             for row in payload["result"]
         ]
 
@@ -116,7 +118,7 @@ class Deribit(NativeConnector):
     @staticmethod
     def parse_clock(payload: Payload) -> int:
         """Read the time."""
-        return int(payload["result"])
+        return read_ms(payload["result"])
 
     @staticmethod
     def is_error(payload: Payload) -> bool:

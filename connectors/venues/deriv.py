@@ -29,6 +29,7 @@ from domain.errors import (
 from domain.instruments import SPOT, Instrument
 from domain.money import to_decimal, to_decimal_or_none
 from domain.quotes import Quote
+from domain.time import NS_PER_MS, read_ms
 
 if TYPE_CHECKING:
     from connectors.websocket import WebSocket
@@ -98,7 +99,7 @@ class Deriv(Connector):
 
     def fetch_clock_ms(self) -> int:
         """Ask for the venue's time, which it tells in seconds: the middle of that second is meant."""
-        return self._read({"time": 1}, lambda answer, _: int(answer["time"]) * 1000 + 500)
+        return self._read({"time": 1}, lambda answer, _: _seconds(answer["time"]) + 500)
 
     def fetch_maintenance(self) -> str | None:
         """Ask for the site's status; its words when it is not up."""
@@ -211,6 +212,8 @@ def instruments(venue: str, answer: Row) -> list[Instrument]:
     found = []
     for row in sorted(answer["active_symbols"], key=lambda row: str(field(row, "id"))):
         native_id = str(field(row, "id"))
+        if found and found[-1].native_id == native_id:
+            raise ValueError(f"{native_id[:40]} is listed twice")
         base, currency = base_and_quote(native_id, row.get("quoted_currency_symbol") or "")
         while f"{base}/{currency}" in taken:  # ids that differ in case only, or in a prefix that we drop
             base += "."
@@ -259,7 +262,7 @@ def quote(instrument: Instrument, tick: Row, received_at_ns: int) -> Quote:
         ask=ask,
         ask_size=None,
         received_at_ns=received_at_ns,
-        venue_time_ns=int(tick["epoch"]) * 1_000_000_000,
+        venue_time_ns=_seconds(tick["epoch"]) * NS_PER_MS,
         source=TICKS,
     )
 
@@ -277,6 +280,11 @@ def _price(value: object) -> Decimal | None:
     if price is not None and price <= 0:
         raise ValueError(f"a price of {price}")
     return price
+
+
+def _seconds(value: object) -> int:
+    """Read an instant in whole seconds as milliseconds."""
+    return read_ms(read_ms(value) * 1000)
 
 
 def _pip(value: object) -> Decimal:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from connectors.base import Capabilities
 from connectors.http import Request
-from connectors.native_connector import NativeConnector, Payload, levels
+from connectors.native_connector import NativeConnector, Payload, levels, meant, told_number
 from domain.books import Book
 from domain.errors import Maintenance, NotListed
 from domain.funding import Funding, FundingPoint
 from domain.instruments import FUTURE, PERPETUAL, SPOT, Instrument
 from domain.money import to_decimal_or_none
 from domain.quotes import Quote
-from domain.time import MS_PER_HOUR, NS_PER_MS
+from domain.time import MS_PER_HOUR, NS_PER_MS, read_ms
 
 if TYPE_CHECKING:
     from connectors.ccxt_markets import Market
@@ -68,30 +68,29 @@ class Kucoin(NativeConnector):
     def parse_book(payload: Payload, instrument: Instrument, received_at_ns: int) -> Book:
         """Read a book; its time is `time` in ms on spot, and `ts` in ns on futures."""
         row = payload["data"]
+        meant(row.get("symbol"), instrument)  # futures alone tell it
         return Book(
             venue=instrument.venue,
             symbol=instrument.symbol,
             bids=levels(row["bids"], instrument),
             asks=levels(row["asks"], instrument),
             received_at_ns=received_at_ns,
-            venue_time_ns=int(row["time"]) * NS_PER_MS if "time" in row else int(row["ts"]),
+            venue_time_ns=read_ms(row["time"]) * NS_PER_MS if "time" in row else _exactly_ns(row["ts"]),
             sequence=int(row["sequence"]),
         )
 
     def fetch_quote(self, instrument: Instrument) -> Quote:
-        """Ask the ticker: on both sections it has sizes and time, and costs no more than the smallest book."""
-        if instrument.product == "spot":
-            request = self.get(f"{_SPOT}/market/orderbook/level1?symbol={instrument.native_id}", 2)
-            names = ("bestBid", "bestBidSize", "bestAsk", "bestAskSize")
-        else:
-            request = self.get(f"{_FUTURES}/ticker?symbol={instrument.native_id}", 4)
-            names = ("bestBidPrice", "bestBidSize", "bestAskPrice", "bestAskSize")
+        """Ask spot's level 1; on futures a book, because the ticker's time there is that of the last trade."""
+        if instrument.product != "spot":
+            return super().fetch_quote(instrument)
+        request = self.get(f"{_SPOT}/market/orderbook/level1?symbol={instrument.native_id}", 2)
+        names = ("bestBid", "bestBidSize", "bestAsk", "bestAskSize")
 
         def parse(payload: Payload, received_at_ns: int) -> Quote:
             row = payload["data"]
             if row is None:
                 raise NotListed(f"{self.venue} does not list {instrument.native_id}.", venue=self.venue)
-            moment_ns = int(row["time"]) * NS_PER_MS if "time" in row else int(row["ts"])
+            moment_ns = read_ms(row["time"]) * NS_PER_MS
             return self.quote(instrument, received_at_ns, moment_ns, *(row[name] for name in names))
 
         return self.read(request, parse)
@@ -107,6 +106,7 @@ class Kucoin(NativeConnector):
     def parse_funding(payloads: Sequence[Payload], instrument: Instrument, received_at_ns: int) -> Funding:
         """Read the running rate for `fundingTime`, the one predicted after it, and `granularity` (ms)."""
         row, contract = (payload["data"] for payload in payloads)
+        meant(contract["symbol"], instrument)
         rate = row.get("nextFundingRate")
         granularity, coming = row.get("granularity"), row.get("fundingTime")
         return Funding(
@@ -114,8 +114,8 @@ class Kucoin(NativeConnector):
             symbol=instrument.symbol,
             current=to_decimal_or_none(row["value"] if rate is None else rate),
             predicted=to_decimal_or_none(row.get("predictedValue")),
-            interval_h=Decimal(int(granularity)) / MS_PER_HOUR if granularity else None,
-            next_time_ms=int(coming) if coming else None,
+            interval_h=Decimal(read_ms(granularity)) / MS_PER_HOUR if granularity else None,
+            next_time_ms=read_ms(coming) if coming else None,
             continuous=False,
             mark_price=to_decimal_or_none(contract.get("markPrice")),
             index_price=to_decimal_or_none(contract.get("indexPrice")),
@@ -134,7 +134,7 @@ class Kucoin(NativeConnector):
         for row in payload["data"] or []:
             rate = to_decimal_or_none(row["fundingRate"])
             if rate is not None:
-                found.append(FundingPoint(int(row["timepoint"]), rate))
+                found.append(FundingPoint(read_ms(row["timepoint"]), rate))
         return found
 
     def clock_request(self) -> Request:
@@ -144,7 +144,7 @@ class Kucoin(NativeConnector):
     @staticmethod
     def parse_clock(payload: Payload) -> int:
         """Read the time."""
-        return int(payload["data"])
+        return read_ms(payload["data"])
 
     @staticmethod
     def is_error(payload: Payload) -> bool:
@@ -163,18 +163,20 @@ class Kucoin(NativeConnector):
     def usage(self, url: str, headers: Mapping[str, str]) -> tuple[float, float, float] | None:
         """Read what is left of the pool of 30 seconds."""
         del url
-        try:
-            limit = float(headers["gw-ratelimit-limit"])
-            return limit - float(headers["gw-ratelimit-remaining"]), limit, 30.0
-        except (KeyError, ValueError):
-            return None
+        limit, left = (told_number(headers, f"gw-ratelimit-{name}") for name in ("limit", "remaining"))
+        return None if limit is None or left is None else (limit - left, limit, 30.0)
 
     def wait_s(self, headers: Mapping[str, str], now_ms: int) -> float | None:
         """Read how long the pool takes to be full again (milliseconds)."""
         del now_ms
-        wait = headers.get("gw-ratelimit-reset")
-        return None if wait is None else float(wait) / 1000
+        wait_ms = told_number(headers, "gw-ratelimit-reset")
+        return None if wait_ms is None else wait_ms / 1000
 
     def base_urls(self) -> list[str]:
         """List both sections' hosts."""
         return self.reached((_SPOT, _FUTURES))
+
+
+def _exactly_ns(value: object) -> int:
+    """Read an instant in nanoseconds, every digit of it."""
+    return read_ms(value, NS_PER_MS) * NS_PER_MS + int(str(value)) % NS_PER_MS

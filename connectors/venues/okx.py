@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from connectors.base import Capabilities
 from connectors.http import Request
-from connectors.native_connector import NativeConnector, Payload, levels
+from connectors.native_connector import NativeConnector, Payload, levels, meant
 from domain.books import Book
 from domain.errors import Maintenance, RateLimited, Unavailable
 from domain.funding import Funding, FundingPoint
 from domain.instruments import KINDS, Instrument
 from domain.money import to_decimal, to_decimal_or_none
-from domain.time import MS_PER_HOUR, NS_PER_MS
+from domain.time import MS_PER_HOUR, NS_PER_MS, read_ms
 
 if TYPE_CHECKING:
     from connectors.ccxt_markets import Market
@@ -82,7 +82,7 @@ class Okx(NativeConnector):
             bids=levels(row["bids"], instrument),
             asks=levels(row["asks"], instrument),
             received_at_ns=received_at_ns,
-            venue_time_ns=int(row["ts"]) * NS_PER_MS,
+            venue_time_ns=read_ms(row["ts"]) * NS_PER_MS,
             sequence=None if sequence is None else int(sequence),
         )
 
@@ -103,13 +103,15 @@ class Okx(NativeConnector):
         """
         rates, mark, index = (payload["data"] for payload in payloads)
         row = rates[0]
-        coming, after = int(row["fundingTime"]), row.get("nextFundingTime")
+        for told in (row, *mark[:1]):
+            meant(told["instId"], instrument)
+        coming, after = read_ms(row["fundingTime"]), row.get("nextFundingTime")
         return Funding(
             venue=instrument.venue,
             symbol=instrument.symbol,
             current=to_decimal_or_none(row["fundingRate"]),
             predicted=to_decimal_or_none(row.get("nextFundingRate")),
-            interval_h=Decimal(int(after) - coming) / MS_PER_HOUR if after else None,
+            interval_h=Decimal(read_ms(after) - coming) / MS_PER_HOUR if after else None,
             next_time_ms=coming,
             continuous=False,
             mark_price=to_decimal_or_none(mark[0]["markPx"]) if mark else None,
@@ -127,7 +129,7 @@ class Okx(NativeConnector):
     def parse_history(payload: Payload) -> list[FundingPoint]:
         """Read the rates that were really paid (`realizedRate`)."""
         return [
-            FundingPoint(int(row["fundingTime"]), to_decimal(row.get("realizedRate") or row["fundingRate"]))
+            FundingPoint(read_ms(row["fundingTime"]), to_decimal(row.get("realizedRate") or row["fundingRate"]))
             for row in payload["data"]
         ]
 
@@ -138,7 +140,7 @@ class Okx(NativeConnector):
     @staticmethod
     def parse_clock(payload: Payload) -> int:
         """Read `ts`."""
-        return int(payload["data"][0]["ts"])
+        return read_ms(payload["data"][0]["ts"])
 
     @staticmethod
     def is_error(payload: Payload) -> bool:

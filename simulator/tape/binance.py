@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from simulator.market.model import FUTURE, PERPETUAL, SPOT, Listing, Trade
-from simulator.tape.dialect import Change, Dialect, Event, Levels, Link, Traded, row_items
+from simulator.tape.dialect import Change, Dialect, Event, Levels, Link, Traded, by_numbers, row_items
 from simulator.tape.recording import Message
 
 _MULTIPLIED = re.compile(r"(10{3,})[A-Z]\w*")
@@ -53,12 +53,7 @@ class BinanceSpot(Dialect):
 
     def link(self, sequence: int | None, fresh: bool, change: Change) -> Link:
         """Follow `U` and `u`."""
-        if sequence is None or change.first is None or change.last is None:
-            return Link.GAP
-        if change.last <= sequence:
-            return Link.OLD
-        starts = change.first <= sequence + 1 if fresh else change.first == sequence + 1
-        return Link.NEXT if starts else Link.GAP
+        return by_numbers(sequence, change, overlap=fresh)
 
 
 class BinanceFutures(BinanceSpot):

@@ -87,6 +87,16 @@ class Dialect(ABC):
         return change.checksum is None
 
 
+def by_numbers(sequence: int | None, change: Change, *, overlap: bool) -> Link:
+    """Tell how a change with a first and a last number follows; what `overlap`s may begin with numbers before."""
+    if sequence is None or change.first is None or change.last is None:
+        return Link.GAP
+    if change.last <= sequence:
+        return Link.OLD
+    starts = change.first <= sequence + 1 if overlap else change.first == sequence + 1
+    return Link.NEXT if starts else Link.GAP
+
+
 def dialects() -> list[Dialect]:
     """Collect the dialects of every module of this package."""
     found: list[Dialect] = []

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from simulator.market.model import SPOT, Listing, Trade
-from simulator.tape.dialect import Change, Dialect, Event, Levels, Link, Traded, row_items
+from simulator.tape.dialect import Change, Dialect, Event, Levels, Link, Traded, by_numbers, row_items
 from simulator.tape.recording import Message
 
 
@@ -45,11 +45,7 @@ class Kucoin(Dialect):
 
     def link(self, sequence: int | None, fresh: bool, change: Change) -> Link:
         """Follow the numbers, none of them left out."""
-        if sequence is None or change.first is None or change.last is None:
-            return Link.GAP
-        if change.last <= sequence:
-            return Link.OLD
-        return Link.NEXT if change.first <= sequence + 1 else Link.GAP
+        return by_numbers(sequence, change, overlap=True)
 
 
 DIALECTS = (Kucoin,)

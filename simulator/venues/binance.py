@@ -4,11 +4,11 @@ Limits, refusals and the words of faults are the venue's; limits count real time
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from simulator.limits import LIFTED, Clock
-from simulator.market.model import Market, NotRecorded
+from simulator.market.model import NotRecorded
 from simulator.venue import SimReply, SimRequest, SimVenue, json_reply
 from simulator.venues.binance_call import Call, Refusal
 from simulator.venues.binance_routes import ROUTES, SECTIONS, Route
@@ -80,13 +80,6 @@ class Binance(SimVenue):
         "rest": ("api.binance.com", "fapi.binance.com", "dapi.binance.com", "eapi.binance.com")
     }
 
-    def __init__(self, market: Market, clock: Callable[[], int]) -> None:
-        super().__init__(market, clock)
-        self._listings = {
-            section: {id_: listing for (product, id_), listing in self.by_id.items() if product == section}
-            for section in WEIGHT_LIMITS
-        }
-
     def set_limits(self, factor: float, clock: Clock = time.monotonic) -> None:
         """Begin to count anew."""
         super().set_limits(factor, clock)
@@ -101,7 +94,7 @@ class Binance(SimVenue):
         if section is None:
             return _html(404)
         route = ROUTES.get((request.method, path))
-        call = Call(section, request.query, self.market, self._listings[section], request.now_ms)
+        call = Call(section, request.query, self.market, self.by_product.get(section, {}), request.now_ms)
         meter = self.meters[section]
         meter.take(_weight(route, call))
         headers = self._headers(section)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from simulator.amounts import decimals
-from simulator.market.model import Listing, Market, NotRecorded
+from simulator.market.known import each_known
+from simulator.market.model import Listing, Market
 from simulator.venues.binance_shapes import padded
 
 _SYMBOL = r"^[\w\-._&&[^a-z]]{1,50}$"
@@ -124,13 +125,7 @@ class Call:
 
     def each(self, row: Callable[["Call", Listing], object], listings: Iterable[Listing]) -> list[object]:
         """Make a row of every listing; one without the figures (on a tape) is left out."""
-        rows = []
-        for listing in listings:
-            try:
-                rows.append(row(self, listing))
-            except NotRecorded:
-                continue
-        return rows
+        return each_known(listings, lambda listing: row(self, listing))
 
     def one_or_each(self, row: Callable[["Call", Listing], object]) -> object:
         """Make a row of the symbol asked for, or a list of rows; COIN-M and options always answer a list."""

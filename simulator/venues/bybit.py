@@ -62,10 +62,7 @@ class Bybit(SimVenue):
 
     def __init__(self, market: Market, clock: Callable[[], int]) -> None:
         super().__init__(market, clock)
-        self._listings = {
-            category: {id_: listing for (product, id_), listing in self.by_id.items() if product == category}
-            for category in CATEGORIES
-        }
+        self._listings = {category: self.by_product.get(category, {}) for category in CATEGORIES}
 
     def set_limits(self, factor: float, clock: Clock = time.monotonic) -> None:
         """Begin to count anew."""

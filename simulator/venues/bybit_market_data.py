@@ -9,7 +9,8 @@ from uuid import UUID
 from simulator.market.bars import MONTH, WEEK, Bar
 from simulator.market.bars import candles as on_grid
 from simulator.market.calendar import HOUR_MS, MINUTE_MS
-from simulator.market.model import PERPETUAL, Candle, Listing, Market, NotRecorded
+from simulator.market.known import each_known
+from simulator.market.model import PERPETUAL, Candle, Listing, Market
 from simulator.rows import text_rows
 from simulator.venues import bybit_shapes as shapes
 
@@ -151,12 +152,7 @@ def tickers(call: Call) -> object:
         if not base:
             raise Refusal(BAD_PARAMETER, "params error: baseCoin or symbol must be provided")
         wanted = [i for i in wanted if i.base == base and f"-{call.params.get('expDate', '')}" in i.native_id]
-    rows = []
-    for listing in wanted:
-        try:
-            rows.append(shapes.ticker(listing, call.market, call.now_ms))
-        except NotRecorded:
-            continue
+    rows = each_known(wanted, lambda listing: shapes.ticker(listing, call.market, call.now_ms))
     return {"category": category, "list": rows}
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 from simulator.market.calendar import DAY_MS, HOUR_MS, MINUTE_MS
+from simulator.market.known import known
 from simulator.market.model import PERPETUAL, SPOT, Listing, Market
 from simulator.rows import RowWriter
 from simulator.venue import SimReply, SimRequest, SimVenue
@@ -275,4 +276,4 @@ class Deribit(SimVenue):
         ]
 
     def _index_at(self, listing: Listing, time_ms: int) -> float | None:
-        return rows.known(lambda: rows.number(self.market.index_price(listing, time_ms)))
+        return known(lambda: rows.number(self.market.index_price(listing, time_ms)))

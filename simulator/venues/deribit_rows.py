@@ -4,12 +4,13 @@ Field names follow docs.deribit.com (public/get_instruments, public/get_order_bo
 public/get_last_trades_by_instrument) and the raw recordings of 2021. Numbers are JSON numbers.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import exp, log, pi, sqrt
 from typing import TypeVar
 
 from simulator.market.calendar import HOUR_MS
-from simulator.market.model import FUTURE, OPTION, PERPETUAL, SPOT, BookView, Listing, Market, NotRecorded, Stats, Trade
+from simulator.market.known import known
+from simulator.market.model import FUTURE, OPTION, PERPETUAL, SPOT, BookView, Listing, Market, Stats, Trade
 from simulator.market.options import YEAR_MS, black
 
 Row = dict[str, object]
@@ -25,14 +26,6 @@ _ALSO_IN_SUMMARY = (
 def number(text: str) -> float:
     """Turn a figure of the market into a JSON number."""
     return float(text)
-
-
-def known(read: Callable[[], T]) -> T | None:
-    """Read a figure that a tape may lack: JSON null then."""
-    try:
-        return read()
-    except NotRecorded:
-        return None
 
 
 def index_name(listing: Listing) -> str:

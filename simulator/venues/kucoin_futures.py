@@ -2,7 +2,8 @@
 
 from simulator.market.bars import candles as on_grid
 from simulator.market.calendar import HOUR_MS
-from simulator.market.model import PERPETUAL, Listing, NotRecorded
+from simulator.market.known import each_known
+from simulator.market.model import PERPETUAL, Listing
 from simulator.rows import RowWriter
 from simulator.venue import SimRequest, SimVenue
 from simulator.venues.kucoin_contracts import contract_row, funding_symbol, index_symbol
@@ -47,13 +48,7 @@ def ticker(venue: SimVenue, request: SimRequest, params: Params) -> Row:
 
 def all_tickers(venue: SimVenue, request: SimRequest, _params: Params) -> list[Row]:
     """Serve the tickers of all contracts."""
-    rows = []
-    for listing in of_product(venue, "futures"):
-        try:
-            rows.append(_ticker(venue, listing, request.now_ms))
-        except NotRecorded:
-            continue
-    return rows
+    return each_known(of_product(venue, "futures"), lambda listing: _ticker(venue, listing, request.now_ms))
 
 
 def _ticker(venue: SimVenue, listing: Listing, now_ms: int) -> Row:

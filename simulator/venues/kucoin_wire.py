@@ -70,7 +70,7 @@ def contract(venue: SimVenue, params: Params) -> Listing:
 
 def of_product(venue: SimVenue, product: str) -> list[Listing]:
     """Return everything listed in `spot` or `futures`."""
-    return [listing for (section, _), listing in venue.by_id.items() if section == product]
+    return [*venue.by_product.get(product, {}).values()]
 
 
 def number(amount: str | Decimal) -> int | float:

@@ -63,8 +63,8 @@ def index_candles(venue: SimVenue, request: SimRequest, query: Query) -> list[Ce
 def index_listing(venue: SimVenue, index: str) -> Listing:
     """Return a listing that follows `index`, a spot pair if there is one. Raises OkxError 51014."""
     for product in ("SPOT", "SWAP", "FUTURES", "OPTION"):
-        for (section, _), listing in venue.by_id.items():
-            if section == product and underlying(listing) == index:
+        for listing in venue.by_product.get(product, {}).values():
+            if underlying(listing) == index:
                 return listing
     raise OkxError("51014", "Index doesn't exist.")
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from simulator.amounts import coins
-from simulator.market.model import Listing, NotRecorded, Stats, Trade
+from simulator.market.known import each_known, known
+from simulator.market.model import Listing, Stats, Trade
 from simulator.rows import RowWriter
 from simulator.venue import SimRequest, SimVenue
 from simulator.venues.okx_wire import (
@@ -78,21 +79,13 @@ def ticker(venue: SimVenue, request: SimRequest, query: Query) -> list[Row]:
 
 def tickers(venue: SimVenue, request: SimRequest, query: Query) -> list[Row]:
     """Serve the tickers of a product, narrowed by `uly` or `instFamily`."""
-    rows = []
-    for listing in of_family(venue, inst_type(query, "SPOT", "SWAP", "FUTURES", "OPTION"), query):
-        try:
-            rows.append(_ticker(venue, listing, request.now_ms))
-        except NotRecorded:
-            continue
-    return rows
+    wanted = of_family(venue, inst_type(query, "SPOT", "SWAP", "FUTURES", "OPTION"), query)
+    return each_known(wanted, lambda listing: _ticker(venue, listing, request.now_ms))
 
 
 def figures(venue: SimVenue, listing: Listing, now_ms: int) -> Stats:
     """Return the day's figures, empty ones where none were recorded."""
-    try:
-        return venue.market.stats(listing, now_ms)
-    except NotRecorded:
-        return Stats("", "", "", "", "", "", "", "")
+    return known(lambda: venue.market.stats(listing, now_ms)) or Stats("", "", "", "", "", "", "", "")
 
 
 def _ticker(venue: SimVenue, listing: Listing, now_ms: int) -> Row:

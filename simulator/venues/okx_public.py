@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from simulator.amounts import coins
 from simulator.market.calendar import DAY_MS, HOUR_MS
+from simulator.market.known import each_known
 from simulator.market.model import PERPETUAL, SPOT, Listing, NotRecorded
 from simulator.venue import SimRequest, SimVenue
 from simulator.venues.okx_candles import index_listing
@@ -40,13 +41,7 @@ def funding_rate(venue: SimVenue, request: SimRequest, query: Query) -> list[Row
     """Serve the running funding of a swap, or of all for `ANY`; there is no forecast for the period after it."""
     if required(query, "instId") != "ANY":
         return [_funding(venue, instrument(venue, query, "SWAP"), request.now_ms)]
-    rows = []
-    for listing in of_family(venue, "SWAP", {}):
-        try:
-            rows.append(_funding(venue, listing, request.now_ms))
-        except NotRecorded:
-            continue
-    return rows
+    return each_known(of_family(venue, "SWAP", {}), lambda listing: _funding(venue, listing, request.now_ms))
 
 
 def _funding(venue: SimVenue, listing: Listing, now_ms: int) -> Row:
@@ -114,17 +109,13 @@ def mark_price(venue: SimVenue, request: SimRequest, query: Query) -> list[Row]:
     else:
         kind = inst_type(query, "MARGIN", "SWAP", "FUTURES", "OPTION")
         chosen = of_family(venue, "SPOT" if kind == "MARGIN" else kind, query)
-    rows: list[Row] = []
-    for listing in chosen:
-        try:
-            price = venue.market.mark_price(listing, request.now_ms)
-        except NotRecorded:
-            continue
+
+    def row(listing: Listing) -> Row:
+        price = venue.market.mark_price(listing, request.now_ms)
         product = "MARGIN" if listing.kind == SPOT else listing.product
-        rows.append(
-            {"instId": listing.native_id, "instType": product, "markPx": price, "ts": str(request.now_ms)},
-        )
-    return rows
+        return {"instId": listing.native_id, "instType": product, "markPx": price, "ts": str(request.now_ms)}
+
+    return each_known(chosen, row)
 
 
 def index_tickers(venue: SimVenue, request: SimRequest, query: Query) -> list[Row]:

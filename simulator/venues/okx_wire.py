@@ -75,7 +75,7 @@ def underlying(listing: Listing) -> str:
 def of_family(venue: SimVenue, product: str, query: Query) -> list[Listing]:
     """Return a product's listings, narrowed by `uly`, `instFamily` and `instId`. Raises OkxError 51001 or 51014."""
     family = query.get("instFamily") or query.get("uly")
-    found = [i for (section, _), i in venue.by_id.items() if section == product]
+    found = [*venue.by_product.get(product, {}).values()]
     if family and product != "SPOT":
         found = [i for i in found if underlying(i) == family]
         if not found and family not in OPTION_INDICES and all(underlying(i) != family for i in venue.by_id.values()):

@@ -67,6 +67,17 @@ def test_a_usage_error_is_one_object_where_json_is_asked_for() -> None:
     assert set(error) == {"error", "message", "venue", "retryable", "hint"}
 
 
+@pytest.mark.parametrize("flags", [("--json", "--output", "csv"), ("--output", "table", "--json")])
+def test_two_conflicting_flags_are_refused(flags: tuple[str, ...]) -> None:
+    done = crossbook("version", *flags)
+    assert done.code == 2
+    assert "contradict each other" in done.json["message"]
+
+
+def test_json_is_short_for_output_json() -> None:
+    assert crossbook("version", "--json").json == crossbook("version", "--output", "json", "--json").json
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts_are_printed(shell: str) -> None:
     done = crossbook("completion", shell)

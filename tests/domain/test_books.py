@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.books import Book, Levels
-from domain.money import BadNumber
+from domain.funding import check_rate
+from domain.money import BadNumber, rounded
+from domain.time import read_ms
 
 
 def test_contracts_become_base_units() -> None:
@@ -47,6 +49,8 @@ def test_an_empty_side_has_no_best() -> None:
         ["1", "-1"],
         ["0", "1"],
         [1.5, "1"],
+        "97000.5",
+        {"0": "1", "1": "1"},
     ],
 )
 def test_a_row_that_is_no_level_is_refused(row) -> None:
@@ -54,7 +58,7 @@ def test_a_row_that_is_no_level_is_refused(row) -> None:
         _ = Levels([row])[0]
 
 
-@pytest.mark.parametrize("row", [["x", "1"], ["1"], None, ["nan", "1"], ["1", "inf"], ["-1", "1"], ["1", "-1"]])
+@pytest.mark.parametrize("row", [["x", "1"], ["1"], None, ["nan", "1"], ["1", "inf"], ["-1", "1"], "12"])
 def test_floats_refuse_what_levels_refuse(row) -> None:
     with pytest.raises(BadNumber):
         Levels([row]).floats()
@@ -65,8 +69,44 @@ amounts = st.decimals("0.00000001", "10000000", places=8).map(str)
 
 @given(st.lists(st.tuples(amounts, amounts), max_size=20), st.booleans())
 def test_floats_are_the_decimals(rows, inverse) -> None:
+    rows.sort(key=lambda row: Decimal(row[0]))
     levels = Levels(rows, unit_size=Decimal("0.01"), inverse=inverse).rescaled(Decimal("0.5"), Decimal(2))
     prices, sizes = levels.floats()
     for price, size, level in zip(prices, sizes, levels, strict=True):
         assert price == pytest.approx(float(level.price), rel=1e-12)
         assert size == pytest.approx(float(level.size), rel=1e-12)
+
+
+@pytest.mark.parametrize("prices", [("100", "105", "99"), ("100", "99", "101", "98"), ("1", "3", "2")])
+def test_levels_in_no_order_are_refused_by_whoever_reads_them(prices) -> None:
+    levels = Levels([[price, "1"] for price in prices])
+    with pytest.raises(BadNumber, match="no order"):
+        list(levels)
+    with pytest.raises(BadNumber, match="no order"):
+        levels.floats()
+
+
+def test_a_level_of_no_size_is_not_the_best_one() -> None:
+    book = Book("v", "A/B", Levels([["10", "0"], ["9", "1"]]), Levels([["11", "0"], ["12", "0"]]), received_at_ns=1)
+    assert book.best_bid() == (Decimal(9), Decimal(1))
+    assert book.best_ask() is None
+
+
+@pytest.mark.parametrize("value", [None, True, 1.5, "1.5", "-1", -1, "", "x", 10**40, "9" * 30, [], {}])
+def test_an_instant_that_is_none_is_refused(value) -> None:
+    with pytest.raises(BadNumber):
+        read_ms(value)
+
+
+def test_an_instant_is_read_in_milliseconds() -> None:
+    assert read_ms("1763694000000") == read_ms(1763694000000) == read_ms(1763694000000_000001, 1_000_000)
+
+
+def test_rounding_never_fails_for_want_of_digits() -> None:
+    assert rounded(Decimal("1e20") * Decimal("1e20"), 10) == Decimal("1e40")
+
+
+@pytest.mark.parametrize(("rate", "hours"), [("5", "8"), ("-2", "8"), ("0.0001", "0"), ("0.0001", "-8"), ("0", "99999")])
+def test_a_rate_or_an_interval_that_cannot_be_is_refused(rate, hours) -> None:
+    with pytest.raises(BadNumber):
+        check_rate(Decimal(rate), Decimal(hours))

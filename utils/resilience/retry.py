@@ -13,6 +13,9 @@ from domain.errors import CrossbookError, RateLimited
 
 T = TypeVar("T")
 
+LIMITED_WAIT_S = 2.0
+"""The least wait after a limit whose end the venue does not tell: the longest window that limits are counted in."""
+
 
 def try_again(
     call: Callable[[], T],
@@ -44,8 +47,10 @@ def try_again(
 
     def wait(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after_s if isinstance(error, RateLimited) else None
-        return backoff(state) if asked is None else max(asked, 0.0)
+        if not isinstance(error, RateLimited):
+            return backoff(state)
+        told = error.retry_after_s
+        return max(backoff(state), LIMITED_WAIT_S) if told is None else max(told, 0.0)
 
     def stop(state: tenacity.RetryCallState) -> bool:
         return state.attempt_number >= attempts or monotonic() + state.upcoming_sleep >= deadline

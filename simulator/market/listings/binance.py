@@ -2,6 +2,7 @@
 
 from simulator.market.calendar import DAY_MS, month_ends, quarter_ends, yymmdd
 from simulator.market.model import FUTURE, OPTION, PERPETUAL, SPOT, Listing
+from simulator.market.table import rows_of
 
 _VENUE = "binance"
 _FIRST_FUTURE_MS = 1_569_398_400_000
@@ -45,10 +46,6 @@ _OPTIONS = (
 )
 
 
-def _rows(table: str) -> list[list[str]]:
-    return [cell.split() for line in table.split("\n") for cell in line.split("|") if cell]
-
-
 def listings(now_ms: int) -> list[Listing]:
     """List everything; expiries are those ahead of `now_ms`."""
     return [*_spot(), *_linear(now_ms), *_inverse(now_ms), *_options(now_ms)]
@@ -57,7 +54,7 @@ def listings(now_ms: int) -> list[Listing]:
 def _spot() -> list[Listing]:
     return [
         Listing(_VENUE, "spot", base + quote, SPOT, base, quote, quote, tick, lot, lot, notional, maker_fee="0.001")
-        for base, quote, tick, lot, notional in _rows(_SPOT)
+        for base, quote, tick, lot, notional in rows_of(_SPOT)
     ]
 
 
@@ -81,7 +78,7 @@ def _linear(now_ms: int) -> list[Listing]:
             taker_fee="0.0005",
             listed_ms=_FIRST_FUTURE_MS,
         )
-        for base, quote, tick, lot, notional, hours, units in _rows(_LINEAR)
+        for base, quote, tick, lot, notional, hours, units in rows_of(_LINEAR)
     ]
     dated = [
         Listing(
@@ -109,7 +106,7 @@ def _linear(now_ms: int) -> list[Listing]:
 
 def _inverse(now_ms: int) -> list[Listing]:
     contracts: list[tuple[str, str, str, int | None]]
-    contracts = [(base, tick, worth, None) for base, tick, worth in _rows(_INVERSE)]
+    contracts = [(base, tick, worth, None) for base, tick, worth in rows_of(_INVERSE)]
     contracts += [
         (base, tick, worth, expiry_ms)
         for base, tick, worth in (("BTC", "0.1", "100"), ("ETH", "0.01", "10"))

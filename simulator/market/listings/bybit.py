@@ -2,6 +2,7 @@
 
 from simulator.market.calendar import DAY_MS, dmmmyy, fridays, month_ends, quarter_code, quarter_ends
 from simulator.market.model import FUTURE, OPTION, PERPETUAL, SPOT, Listing
+from simulator.market.table import rows_of
 
 _VENUE = "bybit"
 
@@ -40,10 +41,6 @@ _OPTIONS = (
 )
 
 
-def _rows(table: str) -> list[list[str]]:
-    return [cell.split() for line in table.split("\n") for cell in line.split("|") if cell]
-
-
 def listings(now_ms: int) -> list[Listing]:
     """List everything; expiries are those ahead of `now_ms`."""
     return [*_spot(), *_linear(now_ms), *_inverse(now_ms), *_options(now_ms)]
@@ -55,7 +52,7 @@ def _spot() -> list[Listing]:
             _VENUE, "spot", base + quote, SPOT, base, quote, quote, tick, lot, lot,
             min_notional="0.00005" if quote == "BTC" else "5", maker_fee="0.001",
         )
-        for base, quote, tick, lot in _rows(_SPOT)
+        for base, quote, tick, lot in rows_of(_SPOT)
     ]  # fmt: skip
 
 
@@ -65,7 +62,7 @@ def _linear(now_ms: int) -> list[Listing]:
             _VENUE, "linear", base + ("PERP" if quote == "USDC" else quote), PERPETUAL, base, quote, quote, tick, lot,
             lot, "5", multiplier=int(units), funding_interval_h=int(hours), maker_fee="0.0002", taker_fee="0.00055",
         )
-        for base, quote, tick, lot, hours, units in _rows(_LINEAR)
+        for base, quote, tick, lot, hours, units in rows_of(_LINEAR)
     ]  # fmt: skip
     near = [*fridays(now_ms, 2), *month_ends(now_ms, 2)]
     return perpetuals + [
@@ -93,7 +90,7 @@ def _inverse(now_ms: int) -> list[Listing]:
         for base, tick in (("BTC", "0.50"), ("ETH", "0.05"))
         for expiry_ms in quarter_ends(now_ms, 2)
     ]
-    return [listing(f"{base}USD", base, tick, None) for base, tick in _rows(_INVERSE)] + dated
+    return [listing(f"{base}USD", base, tick, None) for base, tick in rows_of(_INVERSE)] + dated
 
 
 def _options(now_ms: int) -> list[Listing]:

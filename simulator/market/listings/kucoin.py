@@ -6,6 +6,7 @@ counted in units of 1000 PEPE, as its price is.
 
 from simulator.market.calendar import quarter_code, quarter_ends
 from simulator.market.model import FUTURE, PERPETUAL, SPOT, Listing
+from simulator.market.table import rows_of
 
 VENUE = "kucoin"
 
@@ -86,13 +87,9 @@ def listings(now_ms: int) -> list[Listing]:
     return [*_spots(), *_linear(), *_inverse(), *_quarterlies(now_ms)]
 
 
-def _rows(table: str) -> list[list[str]]:
-    return [line.split() for line in table.split("\n") if line]
-
-
 def _spots() -> list[Listing]:
     found = []
-    for symbol, tick, lot, minimum in _rows(SPOTS):
+    for symbol, tick, lot, minimum in rows_of(SPOTS):
         base, quote = symbol.split("-")
         found.append(
             Listing(
@@ -116,7 +113,7 @@ def _spots() -> list[Listing]:
 
 def _linear() -> list[Listing]:
     found = []
-    for symbol, asset, multiplier, size, tick, hours in _rows(LINEAR):
+    for symbol, asset, multiplier, size, tick, hours in rows_of(LINEAR):
         quote = "USDC" if symbol.endswith("USDCM") else "USDT"
         found.append(
             Listing(
@@ -160,7 +157,7 @@ def _usd(symbol: str, asset: str, tick: str, expiry_ms: int | None) -> Listing:
 
 
 def _inverse() -> list[Listing]:
-    return [_usd(symbol, asset, tick, None) for symbol, asset, tick in _rows(INVERSE)]
+    return [_usd(symbol, asset, tick, None) for symbol, asset, tick in rows_of(INVERSE)]
 
 
 def _quarterlies(now_ms: int) -> list[Listing]:

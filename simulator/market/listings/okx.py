@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from simulator.market.calendar import fridays, month_ends, quarter_ends, yymmdd
 from simulator.market.model import FUTURE, OPTION, PERPETUAL, SPOT, Listing
+from simulator.market.table import rows_of
 
 VENUE = "okx"
 
@@ -113,13 +114,9 @@ def future_dates(now_ms: int) -> dict[int, str]:
     return dict(sorted(dates.items()))
 
 
-def _rows(table: str) -> list[list[str]]:
-    return [line.split() for line in table.split("\n") if line]
-
-
 def _spots() -> list[Listing]:
     found = []
-    for native_id, tick, lot, minimum in _rows(SPOTS):
+    for native_id, tick, lot, minimum in rows_of(SPOTS):
         base, quote = native_id.split("-")
         found.append(
             Listing(
@@ -164,7 +161,7 @@ def _contract(family: str, suffix: str, product: str, kind: str, size: str, tick
 def _swaps() -> list[Listing]:
     return [
         replace(_contract(family, "SWAP", "SWAP", PERPETUAL, size, tick, lot), funding_interval_h=int(hours))
-        for family, size, tick, lot, hours in _rows(SWAPS)
+        for family, size, tick, lot, hours in rows_of(SWAPS)
     ]
 
 
@@ -175,7 +172,7 @@ def _futures(now_ms: int) -> list[Listing]:
             expiry_ms=expiry_ms,
             extra=(("alias", alias),),
         )
-        for family, size, tick, lot in _rows(FUTURES)
+        for family, size, tick, lot in rows_of(FUTURES)
         for expiry_ms, alias in future_dates(now_ms).items()
     ]
 

@@ -101,7 +101,7 @@ def test_the_running_funding_rate_stands_beside_its_interval(instrument: Instrum
 
 def test_a_symbol_with_an_adjusted_interval_has_that_one() -> None:
     lpt = Instrument("binance", "LPT/USDT:USDT", "LPTUSDT", PERPETUAL, "LPT", "USDT", "USDT", "LPT", product="linear")
-    assert Binance.parse_funding([PREMIUM, INTERVALS], lpt, 0).interval_h == 4
+    assert Binance.parse_funding([PREMIUM | {"symbol": "LPTUSDT"}, INTERVALS], lpt, 0).interval_h == 4
 
 
 def test_funding_history_is_read_page_by_page_oldest_first() -> None:

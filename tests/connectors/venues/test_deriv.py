@@ -85,7 +85,7 @@ class Fake:
         self.paths: list[str] = []
         self.requests: list[dict[str, Any]] = []
         self._answer = answer
-        self._server = serve(self._serve, "127.0.0.1", 0)
+        self._server = serve(self._serve, "127.0.0.1", 0, close_timeout=0.2)
         self.url = f"http://127.0.0.1:{self._server.socket.getsockname()[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever)
         self._thread.start()
