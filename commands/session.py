@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from connectors.registry import Venues
 
 
+DOWNLOAD_SHARE = 0.6
+"""Part of a deadline that missing instrument lists may take; the rest is kept for the answer itself."""
+
+
 class Session:
     """One run of one command."""
 
@@ -54,15 +58,15 @@ def open_session(
     from connectors.registry import open_venues
 
     opened = open_venues(config, list(venues) or None)
-    deadline = time.monotonic() + config.timeout_s
+    started = time.monotonic()
     if timeout is not None:
-        opened.start(deadline)  # asked for on the command line, it is for everything
+        opened.start(started + DOWNLOAD_SHARE * config.timeout_s)
     if markets:
         opened.ensure_markets(progress=progress)
-    if timeout is None:
-        # A first download of instrument lists has a time of its own, shown as progress.
-        deadline = time.monotonic() + config.timeout_s
-        opened.start(deadline)
+    # Asked for on the command line, the deadline is for everything; else a first download of instrument lists, which
+    # is shown as progress, has a time of its own.
+    deadline = (time.monotonic() if timeout is None else started) + config.timeout_s
+    opened.start(deadline)
     return Session(config, opened, deadline)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
 
-from domain.errors import ConfigError, TimedOut
+from domain.errors import BadAnswer, ConfigError, TimedOut
 from domain.instruments import Instrument
 from domain.time import MS_PER_HOUR
 
@@ -26,6 +26,8 @@ T = TypeVar("T")
 _VERSION = 1
 _BUSY_S = 5.0
 _LOCK_POLL_S = 0.05
+_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR})
+"""What is wrong with the file itself; a full disk, for one, is not, and must not cost the lists that are there."""
 _NAMES = tuple(item.name for item in fields(Instrument))
 _MONEY = frozenset(
     _NAMES.index(name)
@@ -121,7 +123,17 @@ class MarketCache:
         return fetched is not None and 0 <= self._now_ms() - fetched < self._ttl_ms
 
     def replace(self, venue: str, instruments: Sequence[Instrument]) -> None:
-        """Put a new list in the place of a venue's old one, in one transaction."""
+        """Put a new list in the place of a venue's old one, in one transaction.
+
+        Raises:
+            BadAnswer: a symbol is in the list twice.
+            ConfigError: the file cannot be written.
+        """
+        if len({item.symbol for item in instruments}) < len(instruments):
+            from collections import Counter
+
+            twice = Counter(item.symbol for item in instruments).most_common(1)[0][0]
+            raise BadAnswer(f"{venue} lists {twice} twice.", venue=venue)
         rows = [
             (self.environment_key, venue, item.symbol, item.native_id, item.asset, encode(item)) for item in instruments
         ]
@@ -191,13 +203,14 @@ class MarketCache:
         with self._lock:
             try:
                 return work(self._open())
-            except sqlite3.OperationalError as error:
-                if "locked" in str(error) or "busy" in str(error):
+            except sqlite3.DatabaseError as error:
+                if (error.sqlite_errorcode & 0xFF) not in _DAMAGE:
                     raise ConfigError(
-                        f"The market cache {self.path} is locked by another program.", hint="Try again, or delete it."
+                        f"The market cache {self.path} cannot be used: {error}.",
+                        hint="Check the space and the permissions of its folder, and whether another program holds it.",
                     ) from error
                 self._rebuild(error)
-            except (sqlite3.DatabaseError, ValueError, TypeError, InvalidOperation) as error:
+            except (ValueError, TypeError, InvalidOperation) as error:
                 self._rebuild(error)
             return otherwise
 

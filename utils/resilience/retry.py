@@ -49,8 +49,9 @@ def try_again(
         error = state.outcome.exception() if state.outcome else None
         if not isinstance(error, RateLimited):
             return backoff(state)
-        told = error.retry_after_s
-        return max(backoff(state), LIMITED_WAIT_S) if told is None else max(told, 0.0)
+        if error.retry_after_s is None:
+            return max(backoff(state), LIMITED_WAIT_S)
+        return error.retry_after_s or backoff(state)
 
     def stop(state: tenacity.RetryCallState) -> bool:
         return state.attempt_number >= attempts or monotonic() + state.upcoming_sleep >= deadline

@@ -58,13 +58,13 @@ class Store:
         with self._lock:
             try:
                 return self._once(work, write)
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:
                 self._drop()
-                if not _is_busy(error):
+                if _is_damaged(error):
                     self._remove()
             try:
                 return self._once(work, write)
-            except sqlite3.Error:
+            except (sqlite3.Error, OSError):
                 # Unwritable, or locked for long: this process keeps its own account from here on.
                 self._drop()
                 self._path = _MEMORY
@@ -93,7 +93,7 @@ class Store:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version != VERSION:
                 if version:
-                    raise sqlite3.DatabaseError(f"version {version}")
+                    raise _OtherVersionError(f"version {version}")
                 with suppress(sqlite3.OperationalError):  # another process is doing the same
                     connection.execute("PRAGMA journal_mode=WAL")
                 connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version={VERSION}; COMMIT;")
@@ -132,5 +132,12 @@ def open_store() -> Store:
     return Store(cache_dir() / "resilience.sqlite")
 
 
-def _is_busy(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+class _OtherVersionError(sqlite3.DatabaseError):
+    """The file was made by another version of this program."""
+
+
+def _is_damaged(error: Exception) -> bool:
+    """Tell whether the file itself is at fault: a full disk is no reason to throw away what all processes know."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    damages = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR)
+    return isinstance(error, _OtherVersionError) or code in damages
