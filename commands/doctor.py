@@ -12,13 +12,14 @@ from utils.rendering import Report, Table
 @common_options
 def doctor(env: str | None, venues: tuple[str, ...], output: str, timeout: float | None) -> None:
     """Check configuration, keys, clocks, venues, caches and disk; exit 1 when something is wrong."""
-    from monitoring.doctor import WRONG, examine
+    from monitoring.doctor import WARNING, WRONG, examine
 
     session = open_session(env, venues, timeout)
     found = examine(session.venues, session.deadline())
     rows = [(finding.check, finding.state, finding.seen, finding.remedy) for finding in found]
-    wrong = [finding.check for finding in found if finding.state == WRONG]
-    summary = [f"{len(wrong)} of {len(found)} checks are wrong." if wrong else f"All {len(found)} checks passed."]
+    wrong = [finding for finding in found if finding.state == WRONG]
+    warnings = [finding for finding in found if finding.state == WARNING]
+    summary = [f"{len(found)} checks: {len(wrong)} wrong, {len(warnings)} with a warning."]
     record = {"environment": session.environment, "findings": [vars(finding) for finding in found]}
     table = Table(("check", "state", "seen", "remedy"), rows, f"doctor  ({session.environment})")
     finish(Report(record, [table], summary, exit_code=ExitCode.INTERNAL if wrong else ExitCode.OK), output)

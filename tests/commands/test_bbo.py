@@ -132,7 +132,7 @@ def test_multiplied_contracts_are_compared_in_one_unit(sim):
     [
         (("NOPE/USDT",), "No venue that was asked lists NOPE/USDT"),
         (("BTC/USDT", "--size", "-1"), "not above zero"),
-        (("BTC/USDT", "--size", "1e30"), "sensible size"),
+        (("BTC/USDT", "--size", "1e18"), "sensible size"),
         (("BTC/USDT", "--size", "1e99"), "not a usable number"),
         (("BTC/USDT", "--size", "nan"), "not a usable number"),
         (("BTC/USDT", "--size", "many"), "not a number"),
