@@ -36,7 +36,7 @@ class CcxtSession:
 
     def _make(self, exchange: str, options: Mapping[str, Any]) -> "Exchange":
         found = exchange_class(exchange)
-        textual = type(found.__name__, (found,), {"number": str, "__module__": found.__module__})
+        textual = type(found.__name__, (found,), {"number": str, "__module__": found.__module__, **self._clock()})
         made: Exchange = textual(
             {
                 "enableRateLimit": False,  # the guard has the budget
@@ -49,6 +49,19 @@ class CcxtSession:
         made.session.mount("https://", transport(self))
         made.session.mount("http://", transport(self))
         return made
+
+    def _clock(self) -> dict[str, Any]:
+        """Give ccxt's clock the venue's time, for what it signs.
+
+        Of its classes some sign `nonce()`, which takes `options["timeDifference"]` off `milliseconds()`, and some
+        (Deribit's, Hyperliquid's, Coinbase's) `milliseconds()` or `seconds()` themselves: all come by here.
+        """
+
+        def venue_ns() -> int:
+            return time.time_ns() + self.context.clock_offset_ms() * 1_000_000
+
+        units = {"seconds": 1_000_000_000, "milliseconds": 1_000_000, "microseconds": 1000}
+        return {name: staticmethod(lambda ns=ns: venue_ns() // ns) for name, ns in units.items()}
 
     def send(self, request: "PreparedRequest") -> Response:
         """Send what ccxt has prepared, and remember the answer."""

@@ -7,6 +7,7 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from connectors.base import Capabilities, Connector, VenueContext
+from connectors.clocks import Clocks
 from connectors.environments import TESTNET, needs_testnet, place
 from connectors.market_cache import MarketCache
 from connectors.side_by_side import side_by_side
@@ -99,6 +100,7 @@ class Venues:
         self._connectors: dict[str, Connector] = {}
         self._http: HttpClient | None = None
         self._store = open_store()
+        self.clocks = Clocks(self._store, key)
         self._lock = RLock()
         self._deadline: float | None = None
         self._download_until = time.monotonic() + DOWNLOAD_PATIENCE_S
@@ -172,7 +174,9 @@ class Venues:
                     tell(name, "instruments downloaded by another process")
                     return
                 tell(name, "downloading instruments")
-                instruments = self.connector(name).fetch_instruments()
+                connector = self.connector(name)
+                with self.clocks.measured_beside(connector, self.notes):
+                    instruments = connector.fetch_instruments()
                 if not instruments and self.cache.symbols(name):
                     raise BadAnswer(f"{name} lists no instruments all at once.", venue=name)
                 self.cache.replace(name, instruments)
@@ -206,7 +210,7 @@ class Venues:
             guard=guard,
             credentials=credentials,
             deadline=self.deadline,
-            clock_offset_ms=lambda: self._clock_offset_ms(name),
+            clock_offset_ms=lambda: self.clocks.offset_ms(name),
         )
 
     @property
@@ -231,23 +235,6 @@ class Venues:
         burst = None if settings.requests_per_minute else capabilities.burst
         policy = Policy(requests_per_minute=per_minute, scope=self.cache.environment_key, burst=burst)
         return Guard(settings.name, Budget(self._store), Breaker(self._store), policy)
-
-    def record_clock(self, name: str, server_ms: int, sent_ns: int, received_ns: int) -> int:
-        """Take in what a venue said its time was, and when we asked and heard it (epoch nanoseconds, our clock).
-
-        Returns the venue's clock minus ours, in milliseconds; connectors are told the best of such measurements.
-        """
-        from connectors.guard import key_of
-        from utils.resilience.clock import ClockOffsets
-
-        key = key_of(self.cache.environment_key, name)
-        return round(ClockOffsets(self._store).record(key, server_ms, sent_ns, received_ns))
-
-    def _clock_offset_ms(self, name: str) -> int:
-        from connectors.guard import key_of
-        from utils.resilience.clock import ClockOffsets
-
-        return ClockOffsets(self._store).offset_ms(key_of(self.cache.environment_key, name))
 
 
 def open_venues(config: "Config", names: Sequence[str] | None = None) -> Venues:

@@ -8,7 +8,7 @@ from domain.money import BadNumber
 HOURS_PER_YEAR = 8760
 MAX_RATE = Decimal("0.9")
 """Beyond this share of notional in one interval it is no funding rate; venues cap theirs at a few percent."""
-MAX_INTERVAL_H = Decimal(24 * 31)
+MIN_INTERVAL_H, MAX_INTERVAL_H = Decimal("0.01"), Decimal(24 * 31)
 
 
 class FundingPoint(NamedTuple):
@@ -47,7 +47,7 @@ def check_rate(rate: Decimal | None, interval_h: Decimal | None) -> None:
     """
     if rate is not None and abs(rate) > MAX_RATE:
         raise BadNumber(f"a funding rate of {rate:.3e}")
-    if interval_h is not None and not 0 < interval_h <= MAX_INTERVAL_H:
+    if interval_h is not None and not MIN_INTERVAL_H <= interval_h <= MAX_INTERVAL_H:
         raise BadNumber(f"a funding interval of {interval_h:.3e} hours")
 
 

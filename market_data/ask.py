@@ -46,6 +46,10 @@ _NONE_ANSWERED = (
 )
 
 
+SHARE_OF_FRESHNESS = 0.8
+"""Share of the age at which a price is stale that may pass while silent venues are waited for."""
+
+
 class Answer(Generic[T]):
     """What one venue answered, or the error that came instead, and how long it took."""
 
@@ -64,27 +68,37 @@ def status_of(error: CrossbookError) -> str:
     return quotes.UNAVAILABLE
 
 
-def ask_all(jobs: Mapping[str, Callable[[], T]], deadline: float) -> dict[str, Answer[T]]:
+def patience_s(stale_after_ms: int) -> float:
+    """Tell how long, once a price is there, the others are waited for (seconds), so that it is still usable then."""
+    return stale_after_ms / 1000 * SHARE_OF_FRESHNESS
+
+
+def ask_all(
+    jobs: Mapping[str, Callable[[], T]], deadline: float, after_first_s: float | None = None
+) -> dict[str, Answer[T]]:
     """Run every job in a thread of its own and collect what came before `deadline` (time.monotonic seconds).
 
-    Never waits past the deadline: a job still running then is answered with TimedOut and its thread, a daemon, is left
+    Never waits past the deadline, nor longer than `after_first_s` once a job has succeeded: a job still running then is answered with TimedOut and its thread, a daemon, is left
     behind. No job's failure touches another. Ctrl-C leaves at once. Answers are in the order of the jobs.
     """
     started = time.monotonic()
     answers: dict[str, Answer[T]] = {}
+    succeeded: list[float] = []
     news = threading.Condition()
 
     def run(name: str, job: Callable[[], T]) -> None:
         answer = _answer(name, job)
         with news:
             answers[name] = answer
+            if answer.value is not None and after_first_s is not None and not succeeded:
+                succeeded.append(time.monotonic() + after_first_s)
             news.notify()
 
     for name, job in jobs.items():
         threading.Thread(target=run, args=(name, job), name=f"ask-{name}", daemon=True).start()
     with news:
         while len(answers) < len(jobs):
-            left = deadline - time.monotonic()
+            left = min(deadline, *succeeded, float("inf")) - time.monotonic()
             if left <= 0 or not news.wait(left):
                 break
         found = dict(answers)

@@ -6,13 +6,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from domain.instruments import SPOT, Instrument
+from domain.money import rounded
 from market_data.listing import NUMERAIRES
 from market_data.quotes import VenueRow, mid_of, spread_bps
 
 if TYPE_CHECKING:
     from connectors.market_cache import MarketCache
 
-PLACES = Decimal("0.00000001")
+PLACES = 8
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def _by_book(currency: str, numeraire: str, books: Mapping[tuple[str, str], Venu
         mid = mid_of(row.bid, row.ask) if row else None
         if row and mid:
             rate = mid if base == currency else 1 / mid
-            found = Rate(currency, numeraire, rate.quantize(PLACES), row.venue, row.symbol, row.age_ms)
+            found = Rate(currency, numeraire, rounded(rate, PLACES), row.venue, row.symbol, row.age_ms)
             candidates.append((spread_bps(row.bid, row.ask) or Decimal(0), found))
     return min(candidates, key=lambda candidate: candidate[0])[1] if candidates else None
 
@@ -103,7 +104,7 @@ def _by_two_books(currency: str, numeraire: str, books: Mapping[tuple[str, str],
             continue
         first, second = _by_book(currency, middle, books), _by_book(middle, numeraire, books)
         if first and second:
-            rate = (first.rate * second.rate).quantize(PLACES)
+            rate = rounded(first.rate * second.rate, PLACES)
             age = max(first.age_ms or 0, second.age_ms or 0)
             source = first.source if first.source == second.source else f"{first.source} and {second.source}"
             return Rate(currency, numeraire, rate, source, f"{first.symbol} × {second.symbol}", age)
@@ -116,4 +117,4 @@ def _by_reference(currency: str, numeraire: str, reference: Callable[[str], tupl
     one, other = reference(currency), reference(numeraire)
     if one is None or other is None or not other[0]:
         return None
-    return Rate(currency, numeraire, (one[0] / other[0]).quantize(PLACES), f"{one[1] or other[1]} reference")
+    return Rate(currency, numeraire, rounded(one[0] / other[0], PLACES), f"{one[1] or other[1]} reference")

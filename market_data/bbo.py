@@ -10,7 +10,7 @@ from domain.exit_codes import ExitCode
 from domain.instruments import Instrument
 from domain.quotes import NOT_LISTED, OK, RETIRED
 from market_data.absent import absent_rows, check_any_open
-from market_data.ask import Answer, ask_all, verdict
+from market_data.ask import Answer, ask_all, patience_s, verdict
 from market_data.listing import NUMERAIRES, Listed, Target, locate, unknown
 from market_data.quotes import VenueRow, best_ask, best_bid, mid_of, spread_bps
 from market_data.references import Reference, Standby, reference_price
@@ -148,7 +148,7 @@ def best_prices(
     references = {
         f"reference {target.symbol}": standby.reference for target, standby in zip(targets, standbys, strict=True)
     }
-    answers: dict[str, Answer[Any]] = ask_all({**jobs, **references}, deadline)
+    answers: dict[str, Answer[Any]] = ask_all({**jobs, **references}, deadline, patience_s(config.stale_after_ms))
     context = _Context(venues, config, deadline, wanted, explicit, answers)
     rates = context.rates(targets, books)
     return [context.consolidate(target, rates) for target in targets]

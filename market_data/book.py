@@ -12,7 +12,7 @@ from domain.exit_codes import ExitCode
 from domain.money import BadNumber
 from domain.quotes import NOT_LISTED, OK, RETIRED, UNAVAILABLE
 from market_data.absent import absent_rows, check_any_open
-from market_data.ask import ask_all, verdict
+from market_data.ask import ask_all, patience_s, verdict
 from market_data.listing import Target, locate, unknown
 from market_data.merge import MergedLevel, blind_beyond, merged
 from market_data.quotes import VenueRow, mid_of, spread_bps
@@ -81,7 +81,7 @@ def order_books(
         raise unknown(venues.cache, venues.names, target)
     names, notes = _chosen(venues, target, consolidated=consolidated, explicit=explicit)
     jobs = {name: book_job(venues.connector(name), target.listed[name], depth) for name in names}
-    answers = ask_all(jobs, deadline)
+    answers = ask_all(jobs, deadline, patience_s(config.stale_after_ms))
     now_ns = time.time_ns()
     rows, sides = [], {}
     for name in names:

@@ -1,5 +1,6 @@
 """Funding made comparable: what interval a rate is really paid over, and what it is a year. Pure."""
 
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
@@ -8,12 +9,14 @@ from typing import NamedTuple
 
 from domain.errors import UsageError
 from domain.funding import FundingPoint, funding_apr, funding_apy
+from domain.money import rounded
 from domain.time import MS_PER_DAY, MS_PER_HOUR, rfc3339
 
 COMMON_H = Decimal(8)
 """Rates are shown per this many hours, whatever a venue's own interval is."""
 RECENT_GAPS = 3
 _ROUNDING_MS = 5 * 60_000
+_SENSELESS = 15  # digits before the point
 _UNITS_MS = {"h": MS_PER_HOUR, "d": MS_PER_DAY, "w": 7 * MS_PER_DAY}
 MAX_SPAN_DAYS = 366
 
@@ -33,8 +36,8 @@ def span_ms(text: str) -> int:
         UsageError: it is something else, nothing, or longer than a year.
     """
     number, unit = text.strip()[:-1], text.strip()[-1:].lower()
-    if unit not in _UNITS_MS or not number.isascii() or not number.isdigit():
-        raise UsageError(f"'{text}' is not a span.", hint="Write 12h, 30d or 2w.")
+    if unit not in _UNITS_MS or not number.isascii() or not number.isdigit() or len(number) > 6:
+        raise UsageError(f"'{text[:20]}' is not a span.", hint="Write 12h, 30d or 2w.")
     span = int(number) * _UNITS_MS[unit]
     if not 0 < span <= MAX_SPAN_DAYS * MS_PER_DAY:
         raise UsageError(f"A span is 1h to {MAX_SPAN_DAYS}d.")
@@ -79,7 +82,7 @@ def own_intervals(times: Sequence[int]) -> list[Decimal | None]:
     """
     gaps = [_hours(later - earlier) for earlier, later in pairwise(times)]
     enough = max(2, len(gaps) // 20)
-    usual = {gap for gap in set(gaps) if gap > 0 and gaps.count(gap) >= enough}
+    usual = {gap for gap, count in Counter(gaps).items() if gap > 0 and count >= enough}
     found: list[Decimal | None] = [gap if gap in usual else None for gap in gaps]
     return [found[0] if found else None, *found]
 
@@ -89,11 +92,14 @@ def per_hours(rate: Decimal, interval_h: Decimal, hours: Decimal = COMMON_H) -> 
     return rate * hours / interval_h
 
 
-def yearly(rate: Decimal, interval_h: Decimal, *, continuous: bool) -> tuple[Decimal, Decimal]:
-    """Return (APR, APY) as fractions: simple, and compounded at each payment (continuously where it is continuous)."""
+def yearly(rate: Decimal, interval_h: Decimal, *, continuous: bool) -> tuple[Decimal, Decimal | None]:
+    """Return (APR, APY) as fractions: simple, and compounded at each payment (continuously where it is continuous).
+
+    An APY that grows beyond all money (5 % an hour does) is None.
+    """
     apr = funding_apr(rate, interval_h)
     apy = apr.exp() - 1 if continuous else funding_apy(rate, interval_h)
-    return apr.quantize(Decimal("1e-8")), apy.quantize(Decimal("1e-8"))
+    return rounded(apr, 8), rounded(apy, 8) if apy.adjusted() < _SENSELESS else None
 
 
 def percentile(value: Decimal, history: Sequence[Decimal]) -> Decimal | None:

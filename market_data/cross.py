@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from market_data.quotes import BPS, VenueRow, best_ask, best_bid
+from market_data.quotes import VenueRow, able_asks, able_bids, best_ask, best_bid
 
 
 class Cross(NamedTuple):
@@ -25,11 +25,6 @@ class Cross(NamedTuple):
         """Return the cross as it stands in JSON."""
         return self._asdict()
 
-    @property
-    def net_bps(self) -> Decimal | None:
-        """The earning relative to the buying price."""
-        return None if self.net_per_unit is None else self.net_per_unit / self.buy_price * BPS
-
 
 def find_cross(rows: Sequence[VenueRow]) -> Cross | None:
     """Find the crossing that earns most among tops of books (raw prices), or None where no two venues cross.
@@ -39,12 +34,11 @@ def find_cross(rows: Sequence[VenueRow]) -> Cross | None:
     bid, ask = best_bid(rows), best_ask(rows)
     if bid is None or ask is None or bid.bid is None or ask.ask is None or bid.bid <= ask.ask:
         return None
-    sized = [row for row in rows if row.bid_size is not None or row.ask_size is not None] or rows
     pairs = [
         _pair(buy, sell)
-        for buy in sized
-        for sell in sized
-        if buy.ask_wins and sell.bid_wins and buy.ask and sell.bid and sell.bid > buy.ask
+        for buy in able_asks(rows)
+        for sell in able_bids(rows)
+        if buy.ask and sell.bid and sell.bid > buy.ask
     ]
     known = [pair for pair in pairs if pair.net_per_unit is not None]
     if known:

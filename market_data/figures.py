@@ -1,8 +1,9 @@
 """Numbers and instants as people read them. Nothing here is for machines."""
 
 import time
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
+from domain.money import rounded
 from domain.time import rfc3339
 from market_data.quotes import decimals_of
 
@@ -29,7 +30,7 @@ def places_text(number: Decimal | float | None, places: int) -> str | None:
     """Write a number with a fixed count of decimals; a zero has no sign."""
     if number is None:
         return None
-    text = format(Decimal(number).quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN), "f")
+    text = format(rounded(Decimal(number), places), "f")
     return text.lstrip("-") if not text.strip("-0.") else text
 
 

@@ -11,6 +11,7 @@ from domain.errors import UsageError
 from domain.exit_codes import ExitCode
 from domain.funding import Funding, FundingPoint
 from domain.instruments import PERPETUAL, Instrument
+from domain.money import rounded
 from domain.quotes import NOT_LISTED, OK, RETIRED, UNAVAILABLE
 from domain.time import NS_PER_MS, rfc3339
 from market_data.absent import absent_rows, check_any_open
@@ -21,7 +22,7 @@ from market_data.listing import Target, locate, unknown
 if TYPE_CHECKING:
     from connectors.registry import Venues
 
-RATE_PLACES = Decimal("1e-12")
+RATE_PLACES = 12
 
 
 @dataclass
@@ -150,7 +151,7 @@ def fill(row: FundingRow, now: Funding, points: Sequence[FundingPoint]) -> None:
     if interval.used_h is None:
         row.notes.append("interval unknown: no yearly rate")
         return
-    row.rate_8h = per_hours(now.current, interval.used_h).quantize(RATE_PLACES)
+    row.rate_8h = rounded(per_hours(now.current, interval.used_h), RATE_PLACES)
     row.apr, row.apy = yearly(now.current, interval.used_h, continuous=now.continuous)
     past = comparable_history(points, interval)
     row.percentile = percentile(row.rate_8h, past)
@@ -174,7 +175,7 @@ def comparable_history(points: Sequence[FundingPoint], interval: Interval) -> li
     for point, gap in zip(ordered, gaps, strict=True):
         hours = point.interval_h or gap or interval.used_h
         if hours:
-            rates.append(per_hours(point.rate, hours).quantize(RATE_PLACES))
+            rates.append(rounded(per_hours(point.rate, hours), RATE_PLACES))
     return rates
 
 

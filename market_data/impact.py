@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from domain.books import Book, Level, Levels
 from domain.errors import UsageError
 from domain.exit_codes import ExitCode
-from domain.money import BadNumber
+from domain.money import BadNumber, rounded
 from domain.quotes import NOT_LISTED, OK, RETIRED, UNAVAILABLE
 from market_data.absent import absent_rows, check_any_open
-from market_data.ask import ask_all, verdict
+from market_data.ask import ask_all, patience_s, verdict
 from market_data.listing import Target, locate, unknown
 from market_data.quotes import BPS, VenueRow, best_ask, best_bid, mid_of, rounded_like
 from market_data.rows import judged_row, sized_job
@@ -108,7 +108,7 @@ def price_impact(
         raise unknown(venues.cache, venues.names, target)
     most = order.size * (CURVE[-1] if curve else 1)
     jobs = {name: sized_job(venues.connector(name), item, most, order.unit) for name, item in target.listed.items()}
-    answers = ask_all(jobs, deadline)
+    answers = ask_all(jobs, deadline, patience_s(config.stale_after_ms))
     now_ns = time.time_ns()
     rows = [judged_row(venues, config, target, item, answers[name], now_ns) for name, item in target.listed.items()]
     books = {
@@ -226,9 +226,9 @@ def order_of(side: str, quote: Decimal | None, base: Decimal | None) -> Order:
 
 
 def _bps(fraction: Decimal) -> Decimal:
-    return (fraction * BPS).quantize(Decimal("0.001"))
+    return rounded(fraction * BPS, 3)
 
 
 def _money(number: Decimal) -> Decimal:
     exponent = number.as_tuple().exponent
-    return number.quantize(Decimal("1e-10")) if isinstance(exponent, int) and exponent < -10 else number
+    return rounded(number, 10) if isinstance(exponent, int) and exponent < -10 else number

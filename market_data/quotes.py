@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from domain.instruments import Instrument
+from domain.instruments import OPTION, Instrument
+from domain.money import rounded
 from domain.quotes import CROSSED, EMPTY, OK, STALE, Quote
 from domain.time import NS_PER_MS
 
@@ -65,7 +66,12 @@ class VenueRow:
 
 
 def fees_bps(instrument: Instrument, taker_bps: Decimal | None, maker_bps: Decimal | None) -> tuple[Any, Any]:
-    """Return (taker, maker) in basis points: the user's own tier first, then what the venue publishes, else None."""
+    """Return (taker, maker) in basis points: the user's own tier first, then what the venue publishes, else None.
+
+    Options have none: venues charge a share of the underlying, capped by the premium, which is no share of the price.
+    """
+    if instrument.kind == OPTION:
+        return None, None
     taker = taker_bps if taker_bps is not None else _bps(instrument.taker_fee)
     maker = maker_bps if maker_bps is not None else _bps(instrument.maker_fee)
     return taker, maker
@@ -117,24 +123,26 @@ def judged(bid: Decimal | None, ask: Decimal | None, age: int, stale_after_ms: i
     return OK, None
 
 
-def best_bid(rows: Sequence[VenueRow]) -> VenueRow | None:
-    """Return the row with the highest bid that may win; the larger size decides between equal prices.
-
-    A price without a size is an indication: it wins only where no venue shows a size.
-    """
+def able_bids(rows: Sequence[VenueRow]) -> list[VenueRow]:
+    """List the rows whose bid may win. A price without a size is an indication: only where no venue shows a size."""
     able = [row for row in rows if row.bid_wins and row.bid is not None]
-    able = [row for row in able if row.bid_size is not None] or able
-    return max(able, key=lambda row: (row.bid, row.bid_size or 0), default=None)
+    return [row for row in able if row.bid_size is not None] or able
+
+
+def able_asks(rows: Sequence[VenueRow]) -> list[VenueRow]:
+    """List the rows whose ask may win, as `able_bids` does."""
+    able = [row for row in rows if row.ask_wins and row.ask is not None]
+    return [row for row in able if row.ask_size is not None] or able
+
+
+def best_bid(rows: Sequence[VenueRow]) -> VenueRow | None:
+    """Return the row with the highest bid that may win; the larger size decides between equal prices."""
+    return max(able_bids(rows), key=lambda row: (row.bid, row.bid_size or 0), default=None)
 
 
 def best_ask(rows: Sequence[VenueRow]) -> VenueRow | None:
-    """Return the row with the lowest ask that may win; the larger size decides between equal prices.
-
-    A price without a size is an indication: it wins only where no venue shows a size.
-    """
-    able = [row for row in rows if row.ask_wins and row.ask is not None]
-    able = [row for row in able if row.ask_size is not None] or able
-    return min(able, key=lambda row: (row.ask, -(row.ask_size or 0)), default=None)
+    """Return the row with the lowest ask that may win; the larger size decides between equal prices."""
+    return min(able_asks(rows), key=lambda row: (row.ask, -(row.ask_size or 0)), default=None)
 
 
 def decimals_of(price: Decimal, tick_size: Decimal | None) -> int:
@@ -150,7 +158,7 @@ def decimals_of(price: Decimal, tick_size: Decimal | None) -> int:
 def rounded_like(price: Decimal, model: Decimal | None, tick_size: Decimal | None, more: int) -> Decimal:
     """Round a worked-out price to `more` decimals than the venue's own prices have (8 where there is no model)."""
     places = 8 if model is None else decimals_of(model, tick_size) + more
-    return price.quantize(Decimal(1).scaleb(-places))
+    return rounded(price, places)
 
 
 def mid_of(bid: Decimal | None, ask: Decimal | None) -> Decimal | None:
@@ -172,3 +180,9 @@ def _side(price: Decimal | None, size: Decimal | None) -> tuple[Decimal | None, 
 
 def _bps(fee: Decimal | None) -> Decimal | None:
     return None if fee is None else fee * BPS
+
+
+def priced_in(instrument: Instrument) -> str:
+    """Tell the currency of an instrument's prices: the coin itself on options that settle in it."""
+    coin = instrument.kind == OPTION and instrument.settle == instrument.base
+    return instrument.base if coin else instrument.quote

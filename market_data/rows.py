@@ -10,7 +10,7 @@ from domain.instruments import Instrument
 from domain.quotes import UNAVAILABLE, Quote
 from market_data.ask import Answer, status_of
 from market_data.listing import Listed, Target
-from market_data.quotes import VenueRow, fees_bps, fill_row
+from market_data.quotes import VenueRow, fees_bps, fill_row, priced_in
 from market_data.walking import walk
 
 if TYPE_CHECKING:
@@ -77,6 +77,9 @@ def judged_row(
         row.extra["unit"] = f"from {instrument.symbol}, shown per {target.symbol.partition('/')[0]}"
     elif instrument.tick_size:
         row.tick_size = instrument.tick_size
+    if (currency := priced_in(instrument)) != instrument.quote:
+        row.extra["priced_in"] = currency
+        row.extra["unit"] = f"priced in {currency}"
     row.latency_ms = round(answer.elapsed_ms, 1)
     if answer.value is None:
         row.status = status_of(answer.error) if answer.error else UNAVAILABLE

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from domain.books import Book
-from domain.money import BadNumber, plain
+from domain.money import BadNumber, plain, rounded
 from domain.quotes import OK, UNAVAILABLE
 from market_data.quotes import VenueRow, rounded_like
 from market_data.walking import BASE, Filled, walk
@@ -76,12 +76,8 @@ def _average(filled: Filled, row: VenueRow, rate: Decimal) -> Decimal | None:
 
 def _shortage(sold: Filled, bought: Filled, unit: str, rate: Decimal) -> str | None:
     short = [
-        f"{name} hold {plain(_rounded(filled.base if unit == BASE else filled.quote * rate))}"
+        f"{name} hold {plain(rounded(filled.base if unit == BASE else filled.quote * rate, 8))}"
         for name, filled in (("bids", sold), ("asks", bought))
         if filled.missing > 0
     ]
     return f"too thin: {', '.join(short)}" if short else None
-
-
-def _rounded(number: Decimal) -> Decimal:
-    return number.quantize(Decimal("1e-8"))

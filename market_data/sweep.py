@@ -1,17 +1,22 @@
 """Price impact of many sizes in one pass over a book side, in floats; and one size exactly, over several venues.
 
-Converting lists to arrays costs more than walking them, so the walk is plain Python: sizes are sorted, every level is
-looked at once, and the walk ends with the largest size.
+Converting lists to arrays costs more than walking them, so running sums are made of the lists as they are, no further
+than the largest size needs, and each size is found in them by bisection.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from itertools import accumulate, islice
+from operator import mul
 from typing import NamedTuple
 
 from domain.books import Level
 from market_data.walking import BASE, QUOTE, ZERO, Filled, walk
 
 BPS = 10_000
+BLOCK = 512
+"""Levels that are added up before looking whether they suffice."""
 
 
 class Impact(NamedTuple):
@@ -46,74 +51,48 @@ def impact_of(side: tuple[Sequence[float], Sequence[float]], sizes: Sequence[flo
     if not all(amounts):
         kept = [(price, amount) for price, amount in zip(prices, amounts, strict=True) if amount]
         prices, amounts = [price for price, _ in kept], [amount for _, amount in kept]
-    order = sorted(range(len(sizes)), key=sizes.__getitem__)
-    answers: list[Impact] = [Impact(size, 0.0, 0.0, None, None, 0, size) for size in sizes]
-    start = 0
-    while start < len(order) and sizes[order[start]] == 0:
-        start += 1
-    sweep = _by_base if unit == BASE else _by_quote
-    if start < len(order) and prices:
-        sweep(prices, amounts, sizes, order[start:], answers)
-    return answers
+    if not prices:
+        return [Impact(size, 0.0, 0.0, None, None, 0, size) for size in sizes]
+    sums = _running_sums(prices, amounts, max(sizes, default=0.0), unit)
+    answers: dict[int, Impact] = {}
+    passed, other = 0, 0.0
+    for index in sorted(range(len(sizes)), key=sizes.__getitem__):
+        place = bisect_left(sums, sizes[index])
+        # The other unit is only needed where sizes end: summing the stretches between them is a third of the work.
+        between = slice(passed, place)
+        other += sum(map(mul, prices[between], amounts[between])) if unit == BASE else sum(amounts[between])
+        passed = place
+        answers[index] = _impact(sizes[index], place, prices, sums, other, unit)
+    return [answers[index] for index in range(len(sizes))]
 
 
-def _by_quote(
-    prices: Sequence[float], amounts: Sequence[float], sizes: Sequence[float], order: Sequence[int], out: list[Impact]
-) -> None:
-    waiting = iter(order)
-    index = next(waiting)
-    target = sizes[index]
-    base = quote = 0.0
-    levels = 0
-    for price, amount in zip(prices, amounts, strict=True):
-        reached = quote + price * amount
-        while target <= reached:
-            taken = base + (target - quote) / price
-            out[index] = Impact(target, taken, target, target / taken, price, levels + 1, 0.0)
-            index = next(waiting, -1)
-            if index < 0:
-                return
-            target = sizes[index]
-        levels += 1
-        quote = reached
-        base += amount
-    _too_large(out, (index, *waiting), sizes, (base, quote, prices[-1], levels), quote)
+def _running_sums(prices: Sequence[float], amounts: Sequence[float], need: float, unit: str) -> list[float]:
+    """Add up base, or quote, level by level, a block at a time, until the largest size is covered."""
+    sums: list[float] = []
+    reached = 0.0
+    for start in range(0, len(prices), BLOCK):
+        block = slice(start, start + BLOCK)
+        values = amounts[block] if unit == BASE else map(mul, prices[block], amounts[block])
+        sums += islice(accumulate(values, initial=reached), 1, None)
+        reached = sums[-1]
+        if reached >= need:
+            break
+    return sums
 
 
-def _by_base(
-    prices: Sequence[float], amounts: Sequence[float], sizes: Sequence[float], order: Sequence[int], out: list[Impact]
-) -> None:
-    waiting = iter(order)
-    index = next(waiting)
-    target = sizes[index]
-    base = quote = 0.0
-    levels = 0
-    for price, amount in zip(prices, amounts, strict=True):
-        reached = base + amount
-        while target <= reached:
-            paid = quote + (target - base) * price
-            out[index] = Impact(target, target, paid, paid / target, price, levels + 1, 0.0)
-            index = next(waiting, -1)
-            if index < 0:
-                return
-            target = sizes[index]
-        levels += 1
-        base = reached
-        quote += price * amount
-    _too_large(out, (index, *waiting), sizes, (base, quote, prices[-1], levels), base)
-
-
-def _too_large(
-    out: list[Impact],
-    indexes: Iterable[int],
-    sizes: Sequence[float],
-    whole: tuple[float, float, float, int],
-    there: float,
-) -> None:
-    base, quote, worst, levels = whole
-    for index in indexes:
-        size = sizes[index]
-        out[index] = Impact(size, base, quote, quote / base, worst, levels, max(0.0, size - there))
+def _impact(size: float, place: int, prices: Sequence[float], sums: Sequence[float], other: float, unit: str) -> Impact:
+    """Tell what a size finds that ends at level `place`; `sums` count its unit, `other` the other one before there."""
+    if size == 0:
+        return Impact(size, 0.0, 0.0, None, None, 0, size)
+    if place == len(sums):
+        base, quote = (sums[-1], other) if unit == BASE else (other, sums[-1])
+        return Impact(size, base, quote, quote / base, prices[place - 1], place, size - sums[-1])
+    price, before = prices[place], sums[place - 1] if place else 0.0
+    if unit == BASE:
+        paid = other + (size - before) * price
+        return Impact(size, size, paid, paid / size, price, place + 1, 0.0)
+    taken = other + (size - before) / price
+    return Impact(size, taken, size, size / taken, price, place + 1, 0.0)
 
 
 def exact_impact(side: Iterable[Level], size: Decimal, unit: str = QUOTE) -> Filled:

@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -106,11 +105,7 @@ def _market_cache(venues: "Venues", name: str) -> Finding:
 def _reach(venues: "Venues", name: str) -> list[Finding]:
     connector = venues.connector(name)
     connector.fetch_clock_ms()  # the connection is set up before the clocks are compared
-    sent_ns = time.time_ns()
-    server_ms = connector.fetch_clock_ms()
-    received_ns = time.time_ns()
-    offset_ms = venues.record_clock(name, server_ms, sent_ns, received_ns)
-    trip_ms = (received_ns - sent_ns) / 1e6
+    offset_ms, trip_ms = venues.clocks.measure(connector)
     found = [Finding(f"{name}: reachable", OK, f"answers in {trip_ms:.0f} ms")]
     size = abs(offset_ms)
     state = OK if size < CLOCK_WARNING_MS else WARNING if size < CLOCK_WRONG_MS else WRONG

@@ -383,16 +383,27 @@ def test_a_failure_that_was_under_way_does_not_lengthen_the_cool_down() -> None:
 
 
 def test_the_clock_offset_is_measured_against_the_middle_of_the_round_trip(store: Store) -> None:
-    offsets = ClockOffsets(store)
+    offsets = ClockOffsets(store, clock=lambda: 10.0)
     assert offsets.offset_ms("live/x") == 0
     offsets.record("live/x", 5_250, 5_000_000_000, 5_100_000_000)
     assert offsets.offset_ms("live/x") == 200
-    assert ClockOffsets(store).offset_ms("live/x") == 200
+    assert ClockOffsets(store, clock=lambda: 10.0).offset_ms("live/x") == 200
     assert offsets.offset_ms("live/y") == 0
 
 
+def test_an_old_or_senseless_measurement_is_not_believed(store: Store) -> None:
+    s = 1_000_000_000
+    offsets = ClockOffsets(store, clock=lambda: 10.0)
+    offsets.record("live/x", 0, 2_000_000 * s, 2_000_000 * s)  # a venue that says it is 1970
+    offsets.record("live/x", 5_000, 5 * s, 15 * s)  # a question that took ten seconds
+    assert offsets.offset_ms("live/x") == 0
+    offsets.record("live/x", 12_000, 5 * s, 5 * s)
+    assert offsets.offset_ms("live/x") == 7000
+    assert ClockOffsets(store, clock=lambda: 5 + 49 * 3600.0).offset_ms("live/x") == 0
+
+
 def test_a_worse_measurement_replaces_a_better_one_only_when_that_is_old_or_contradicted(store: Store) -> None:
-    offsets = ClockOffsets(store)
+    offsets = ClockOffsets(store, clock=lambda: 1000.0)
     s = 1_000_000_000
     offsets.record("live/x", 10_110, 10 * s, 10 * s + s // 50)  # +100 ± 10
     offsets.record("live/x", 20_550, 20 * s, 21 * s)  # +50 ± 500

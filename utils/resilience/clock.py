@@ -11,6 +11,14 @@ FRESH_MS = 600_000
 """A better measurement is kept for ten minutes against worse ones: clocks drift, paths change."""
 
 
+LONGEST_TRIP_MS = 3000
+"""A longer round trip (it may hold a retry) says too little."""
+LARGEST_MS = 86_400_000
+"""A venue that says that it is another day tells us nothing about its clock."""
+KNOWN_FOR_MS = 48 * 3_600_000
+"""An older measurement is no longer believed: our own clock may have been set since."""
+
+
 class Offset(NamedTuple):
     """The venue's clock minus ours, the round trip of the measurement, and when it was made (epoch ms)."""
 
@@ -44,14 +52,16 @@ class ClockOffsets:
     def record(self, venue: str, server_ms: float, sent_ns: int, received_ns: int) -> int:
         """Take a measurement in (`sent_ns` and `received_ns` epoch nanoseconds); return the offset it shows, in ms."""
         new = measure(server_ms, sent_ns, received_ns)
-        if new.rtt_ms >= 0:  # negative when our own clock was set meanwhile
+        # A negative trip: our own clock was set meanwhile.
+        if 0 <= new.rtt_ms <= LONGEST_TRIP_MS and abs(new.offset_ms) <= LARGEST_MS:
             self._store.write(lambda db: _keep(db, venue, new))
         return round(new.offset_ms)
 
     def offset_ms(self, venue: str) -> int:
-        """Answer the venue's clock minus ours in milliseconds; 0 when it was never measured."""
+        """Answer the venue's clock minus ours in milliseconds; 0 when it was not measured of late."""
         known = self._store.read(lambda db: _load(db, venue))
-        return round(known.offset_ms) if known else 0
+        believed = known is not None and abs(self._clock() * 1000 - known.measured_at_ms) < KNOWN_FOR_MS
+        return round(known.offset_ms) if known and believed else 0
 
     def snapshot(self) -> dict[str, Offset]:
         """List all measurements."""
