@@ -482,6 +482,7 @@ class TestTape:
             exchange.fetch_funding_rate("UNI/USD:UNI")
 
 
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 class TestOfficialSdk:
     """python-okx with its own base URL option, against the running simulator."""
 
