@@ -26,6 +26,14 @@ TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
         "Every symbol in one language",
         ("symbols map BTCUSDT --venue {first}", "symbols map BTC/USDT:USDT", "symbols list --asset BTC --kind future"),
     ),
+    (
+        "Pictures",
+        (
+            "book BTC/USDT --consolidated --depth 200 --plot {pictures}/depth.png",
+            "impact BTC/USDT buy --quote 500000 --curve --plot {pictures}/impact.png",
+            "funding BTC/USDT:USDT --plot {pictures}/funding.png",
+        ),
+    ),
     ("Each venue on its own", ("symbols list --asset BTC --kind spot --venue {each}",)),
     ("A venue that ticks instead of keeping a book", ("bbo EUR/USD BTC/USD --venue {ticking}",)),
     (
@@ -69,11 +77,19 @@ def _filled(templates: tuple[str, ...]) -> list[str]:
     """Put the configured venues into the tour, so that it shows whatever is configured."""
     from commands.session import configured
     from connectors.registry import load_class
+    from utils.config.paths import cache_dir
 
     settings = [entry for entry in configured("sim").venues.values() if entry.enabled and not entry.retired]
     names = [entry.name for entry in settings]
     ticking = [e.name for e in settings if not load_class(e.class_path, e.name).capabilities.books]
-    places = {"first": names[0], "second": names[min(1, len(names) - 1)], "ticking": ticking[0] if ticking else ""}
+    pictures = cache_dir() / "demo"
+    pictures.mkdir(exist_ok=True)
+    places = {
+        "first": names[0],
+        "second": names[min(1, len(names) - 1)],
+        "ticking": ticking[0] if ticking else "",
+        "pictures": shlex.quote(str(pictures)),
+    }
     found = []
     for template in templates:
         if "{ticking}" in template and not ticking:
