@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 try:
@@ -114,8 +115,14 @@ def leave(code: int) -> None:
         sys.stderr.flush()
     except BrokenPipeError:
         code = 0  # the reader has gone (`| head`), which is no failure of ours
+    except OSError:
+        code = code or 1
     os._exit(code)
 
 
 if __name__ == "__main__":
+    if sys.stdout is None:  # closed by the caller (`>&-`)
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 – it stays open as long as the process lives
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without dashes is no reason to fail
     leave(run())

@@ -27,4 +27,4 @@ def run() -> None:
             )
             row = "".join(f"{figures[str(count)]:>12.1f}" for count in commands)
             print(f"  {delay:>3} ms  {row}   {figures['6'] / figures['2']:.2f} ×")
-        print("  target: far below 3 ×. The sixth venue speaks WebSocket, which takes two trips (handshake, then question)")
+        print("  target: far below 3 ×. The sixth speaks WebSocket, which takes two trips (handshake, then question)")

@@ -81,19 +81,7 @@ class Connector(ABC):
 
     def fetch_quote(self, instrument: Instrument) -> Quote:
         """Ask for the best bid and ask with their sizes: the top of the smallest book, unless a venue has better."""
-        book = self.fetch_book(instrument, 1)
-        bid, ask = book.best_bid(), book.best_ask()
-        return Quote(
-            venue=self.venue,
-            symbol=instrument.symbol,
-            bid=bid.price if bid else None,
-            bid_size=bid.size if bid else None,
-            ask=ask.price if ask else None,
-            ask_size=ask.size if ask else None,
-            received_at_ns=book.received_at_ns,
-            venue_time_ns=book.venue_time_ns,
-            source=book.source,
-        )
+        return self.fetch_book(instrument, 1).quote()
 
     def fetch_book(self, instrument: Instrument, depth: int) -> Book:
         """Ask for the book with at least `depth` levels a side where the venue has them (its next allowed depth)."""

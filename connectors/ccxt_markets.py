@@ -61,7 +61,9 @@ def to_instrument(
         return None
     contract = kind != SPOT
     option = kind == OPTION
-    multiplier, asset = split_multiplier(base)
+    # Where ccxt has put a name in capitals, only the exchange's own tells that the K of KPEPE is a thousand.
+    spelled = str(market.get("baseName"))
+    multiplier, asset = split_multiplier(spelled if spelled.upper() == base else base)
     limits, precision = market.get("limits") or {}, market.get("precision") or {}
     lot = _step(precision.get("amount"), precision_mode)
     smallest = _positive((limits.get("amount") or {}).get("min"))
@@ -74,7 +76,7 @@ def to_instrument(
         base=base,
         quote=quote,
         settle=market.get("settle") if contract else None,
-        asset=asset,
+        asset=base if multiplier == 1 else asset,
         multiplier=multiplier,
         inverse=bool(market.get("inverse")) and kind in (PERPETUAL, FUTURE),
         unit_size=unit_size,

@@ -59,10 +59,10 @@ def simulator_state(folder: Path) -> dict[str, Any]:
         raise NotSent("The simulator is not running.", hint="Start it: python main.py simulator start") from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read: {error}.", hint="Delete it and start the simulator.") from error
-    hosts = state.get("hosts") if isinstance(state, dict) else None
-    if not isinstance(hosts, dict) or not all(isinstance(base, str) for base in hosts.values()) or "universe" not in state:
+    hosts = state.get("hosts") if isinstance(state, dict) and state.get("universe") else None
+    if not isinstance(hosts, dict) or not all(isinstance(base, str) for base in hosts.values()):
         raise ConfigError(f"{path} is not a simulator's state.", hint="Delete it and start the simulator.")
-    return state
+    return dict(state)
 
 
 def needs_testnet(venue: str, hosts: Mapping[str, str]) -> None:

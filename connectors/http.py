@@ -86,6 +86,7 @@ class HttpClient:
         self.endpoints = endpoints
         self._redact = redact
         self._idle: dict[tuple[str, str, int], list[tuple[float, socket.socket]]] = {}
+        self._closed = False
         self._lock = threading.Lock()
         self._tls: SSLContext | None = None
 
@@ -131,9 +132,10 @@ class HttpClient:
         return Connected(connection, real.host, named.netloc, where.target)
 
     def close(self) -> None:
-        """Close idle connections."""
+        """Close idle connections; what is still under way is closed as soon as it ends."""
         with self._lock:
             idle, self._idle = self._idle, {}
+            self._closed = True
         for kept in idle.values():
             for _, connection in kept:
                 connection.close()
@@ -161,7 +163,10 @@ class HttpClient:
     def keep(self, origin: tuple[str, str, int], connection: socket.socket) -> None:
         """Keep a connection for the next request to the same origin."""
         with self._lock:
-            self._idle.setdefault(origin, []).append((time.monotonic(), connection))
+            if not self._closed:
+                self._idle.setdefault(origin, []).append((time.monotonic(), connection))
+                return
+        connection.close()
 
 
 class _Exchange:

@@ -204,7 +204,7 @@ class MarketCache:
             try:
                 return work(self._open())
             except sqlite3.DatabaseError as error:
-                if (error.sqlite_errorcode & 0xFF) not in _DAMAGE:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGE:
                     raise ConfigError(
                         f"The market cache {self.path} cannot be used: {error}.",
                         hint="Check the space and the permissions of its folder, and whether another program holds it.",

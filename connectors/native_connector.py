@@ -170,26 +170,14 @@ class NativeConnector(CcxtConnector):
     def quote(self, instrument: Instrument, received_at_ns: int, venue_time_ns: int | None, *sides: Any) -> Quote:
         """Build a quote from wire numbers: bid, bid size, ask, ask size (a price of 0 or none is an empty side)."""
         bid, bid_size, ask, ask_size = sides
-        book = Book(
+        return Book(
             venue=self.venue,
             symbol=instrument.symbol,
             bids=levels([[bid, bid_size]] if _there(bid) else [], instrument),
             asks=levels([[ask, ask_size]] if _there(ask) else [], instrument),
             received_at_ns=received_at_ns,
             venue_time_ns=venue_time_ns,
-        )
-        best_bid, best_ask = book.best_bid(), book.best_ask()
-        return Quote(
-            venue=self.venue,
-            symbol=instrument.symbol,
-            bid=best_bid.price if best_bid else None,
-            bid_size=best_bid.size if best_bid else None,
-            ask=best_ask.price if best_ask else None,
-            ask_size=best_ask.size if best_ask else None,
-            received_at_ns=received_at_ns,
-            venue_time_ns=venue_time_ns,
-            source=book.source,
-        )
+        ).quote()
 
     def reached(self, urls: Iterable[str]) -> list[str]:
         """List scheme and host of real URLs, as this environment reaches them."""

@@ -5,8 +5,8 @@ Every connection goes through a CONNECT tunnel, so a proxy sees host names only,
 
 import os
 import socket
-from collections.abc import Callable
 from base64 import b64encode
+from collections.abc import Callable
 
 from connectors.endpoints import Address, split_url
 from domain.errors import BadAnswer, NotSent, Unavailable

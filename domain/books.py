@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from domain.money import BadNumber, to_decimal
+from domain.quotes import Quote
 
 _FIRST, _SECOND = itemgetter(0), itemgetter(1)
 
@@ -150,6 +151,21 @@ class Book:
     def best_ask(self) -> Level | None:
         """Return the lowest ask, or None on an empty side. A level of size 0 is not there."""
         return next((level for level in self.asks if level.size), None)
+
+    def quote(self) -> Quote:
+        """Return the top of the book."""
+        bid, ask = self.best_bid(), self.best_ask()
+        return Quote(
+            venue=self.venue,
+            symbol=self.symbol,
+            bid=bid.price if bid else None,
+            bid_size=bid.size if bid else None,
+            ask=ask.price if ask else None,
+            ask_size=ask.size if ask else None,
+            received_at_ns=self.received_at_ns,
+            venue_time_ns=self.venue_time_ns,
+            source=self.source,
+        )
 
     def rescaled(self, price_factor: Decimal, size_factor: Decimal) -> "Book":
         """Express the same book per other base unit, or in another quote currency."""

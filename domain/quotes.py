@@ -15,20 +15,6 @@ MAINTENANCE = "maintenance"
 GEO_BLOCKED = "geo_blocked"
 UNAUTHORIZED = "unauthorized"
 RETIRED = "retired"
-STATUSES = (
-    OK,
-    STALE,
-    CROSSED,
-    EMPTY,
-    NOT_LISTED,
-    UNSUPPORTED,
-    UNAVAILABLE,
-    RATE_LIMITED,
-    MAINTENANCE,
-    GEO_BLOCKED,
-    UNAUTHORIZED,
-    RETIRED,
-)
 
 
 class Quote(NamedTuple):

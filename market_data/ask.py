@@ -78,8 +78,9 @@ def ask_all(
 ) -> dict[str, Answer[T]]:
     """Run every job in a thread of its own and collect what came before `deadline` (time.monotonic seconds).
 
-    Never waits past the deadline, nor longer than `after_first_s` once a job has succeeded: a job still running then is answered with TimedOut and its thread, a daemon, is left
-    behind. No job's failure touches another. Ctrl-C leaves at once. Answers are in the order of the jobs.
+    Never waits past the deadline, nor longer than `after_first_s` once a job has succeeded: a job still running then is
+    answered with TimedOut and its thread, a daemon, is left behind. No job's failure touches another. Ctrl-C leaves at
+    once. Answers are in the order of the jobs.
     """
     started = time.monotonic()
     answers: dict[str, Answer[T]] = {}

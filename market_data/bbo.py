@@ -134,7 +134,7 @@ def best_prices(
     for target in targets:
         if not _plans(target, wanted) and not venues.failures:
             raise unknown(venues.cache, venues.names, target)
-        _check_numeraire(target, wanted)
+        _check_comparable(target, wanted)
     jobs = {plan.key: _job(venues, plan.listed, wanted) for target in targets for plan in _plans(target, wanted)}
     standbys = [_standby(venues, config, deadline, target, wanted, jobs) for target in targets]
     books: list[Instrument] = []
@@ -230,9 +230,7 @@ class _Context:
         if answer.error is not None:
             symbol = f"{target.asset}/{target.quote}"
             return Reference("reference", symbol, None, reason=answer.error.message)
-        return reference_price(self.venues, self.config, target.asset, target.quote, self.deadline).times(
-            target.multiplier
-        )
+        return _reference_of(self.venues, self.config, target, self.deadline)
 
     def _usd_price(self, currency: str) -> tuple[Decimal, str] | None:
         if currency == "USD":
@@ -241,18 +239,33 @@ class _Context:
         return None if found.price is None else (found.price, found.source)
 
 
-def _check_numeraire(target: Target, wanted: Wanted) -> None:
-    parts = parts_of(target.symbol)
-    if wanted.numeraire and parts and parts.option:
+def _check_comparable(target: Target, wanted: Wanted) -> None:
+    if wanted.numeraire and _is_option(target):
         raise UsageError(
             "--numeraire does not compare options: coin-settled ones are priced in the coin.",
             hint="Leave --numeraire out.",
+        )
+    if wanted.amount and _is_option(target):
+        raise UsageError(
+            "A size after fees is not worked out for options: their fee is a share of the underlying.",
+            hint="`impact` with --base shows the average before fees.",
         )
     if wanted.numeraire and target.quote not in DOLLARS:
         raise UsageError(
             f"--numeraire compares books in dollars; {target.symbol} is quoted in {target.quote}.",
             hint="Leave --numeraire out.",
         )
+
+
+def _is_option(target: Target) -> bool:
+    parts = parts_of(target.symbol)
+    return parts is not None and parts.option is not None
+
+
+def _reference_of(venues: "Venues", config: "Config", target: Target, deadline: float) -> Reference:
+    if _is_option(target):
+        return Reference("reference", target.symbol, None, reason="options have none")
+    return reference_price(venues, config, target.asset, target.quote, deadline).times(target.multiplier)
 
 
 def _plans(target: Target, wanted: Wanted) -> list[Plan]:
@@ -273,7 +286,7 @@ def _standby(
     """Let a reference stand by for a target's jobs, which are wrapped in place."""
 
     def ask() -> Reference:
-        return reference_price(venues, config, target.asset, target.quote, deadline).times(target.multiplier)
+        return _reference_of(venues, config, target, deadline)
 
     standby = Standby(ask, deadline, at_once=wanted.reference)
     for plan in _plans(target, wanted):

@@ -9,7 +9,7 @@ from domain.money import plain
 from domain.quotes import OK
 from market_data.bbo import Bbo
 from market_data.figures import bps_text, cut, heading, places_text, price_text, size_text
-from market_data.quotes import VenueRow
+from market_data.quotes import VenueRow, priced_in_text
 from utils.rendering import Report, Table
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _cells(row: VenueRow, sized: bool) -> list[Any]:
 
 def _what(answer: Bbo) -> str:
     wanted = answer.wanted
-    what = answer.symbol
+    what = f"{answer.symbol}{priced_in_text(answer.rows)}"
     base, _, tail = answer.symbol.partition("/")
     money = wanted.numeraire or tail.partition(":")[0]
     if wanted.numeraire:

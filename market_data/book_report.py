@@ -9,6 +9,7 @@ from domain.quotes import OK
 from market_data.book import BookAnswer, BookView
 from market_data.figures import heading, price_text, size_text
 from market_data.merge import MergedLevel, imbalance
+from market_data.quotes import priced_in_text
 from utils.rendering import Report, Table
 
 NAMES_SHOWN = 3
@@ -54,11 +55,12 @@ def _table(view: BookView, environment: str, answer: BookAnswer) -> Table:
         headers: tuple[str, ...] = ("bid venues", "bid size", "bid", "ask", "ask size", "ask venues")
         tick = min((row.tick_size for row in answer.rows if row.tick_size), default=None)
         rows = [[_who(bid), *_middle(bid, ask, tick), _who(ask)] for bid, ask in pairs]
-        title = heading(f"{view.symbol}, all venues in one book, {answer.depth} levels", environment)
+        what = f"{view.symbol}{priced_in_text(answer.rows)}, all venues in one book, {answer.depth} levels"
+        title = heading(what, environment)
         return Table(headers, rows, title, "rrrlll")
     rows = [_middle(bid, ask, view.row.tick_size if view.row else None) for bid, ask in pairs]
     age = f", {view.row.age_ms} ms old" if view.row and view.row.age_ms is not None else ""
-    title = heading(f"{view.symbol} at {view.venue}{age}", environment)
+    title = heading(f"{view.symbol}{priced_in_text(answer.rows)} at {view.venue}{age}", environment)
     return Table(("bid size", "bid", "ask", "ask size"), rows, title, "rrll")
 
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from domain.books import Book, Level, Levels
 from domain.errors import UsageError
 from domain.exit_codes import ExitCode
+from domain.instruments import OPTION
 from domain.money import BadNumber, rounded
 from domain.quotes import NOT_LISTED, OK, RETIRED, UNAVAILABLE
 from market_data.absent import absent_rows, check_any_open
 from market_data.ask import ask_all, patience_s, verdict
 from market_data.listing import Target, locate, unknown
-from market_data.quotes import BPS, VenueRow, best_ask, best_bid, mid_of, rounded_like
+from market_data.quotes import BPS, VenueRow, best_ask, best_bid, mid_of, priced_in, rounded_like
 from market_data.rows import judged_row, sized_job
 from market_data.sweep import Impact, best_split, impact_of
 from market_data.walking import BASE, QUOTE, Filled, walk
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from utils.config.settings import Config
 
 BUY = "buy"
-SELL = "sell"
 CURVE = tuple(Decimal(text) for text in ("0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1", "2", "5", "10"))
 """Sizes of the curve, as multiples of the asked size."""
 PLACES = 6
@@ -106,6 +106,7 @@ def price_impact(
     target = locate(venues.cache, venues.names, text)
     if not target.listed and not venues.failures:
         raise unknown(venues.cache, venues.names, target)
+    check_unit(target, order)
     most = order.size * (CURVE[-1] if curve else 1)
     jobs = {name: sized_job(venues.connector(name), item, most, order.unit) for name, item in target.listed.items()}
     answers = ask_all(jobs, deadline, patience_s(config.stale_after_ms))
@@ -174,7 +175,12 @@ def _worked_out(target: Target, order: Order, rows: Sequence[VenueRow], books: M
         own_mid = mid_of(row.bid, row.ask) or mid
         costs[row.venue] = cost_of(filled, row.taker_fee, own_mid, buying=order.buying, tick_size=row.tick_size)
         if row.taker_fee is None:
-            left_out[row.venue] = f"its taker fee is unknown (set venues.{row.venue}.taker_fee_bps)"
+            option = target.listed[row.venue].instrument.kind == OPTION
+            left_out[row.venue] = (
+                "an option's fee is a share of its underlying"
+                if option
+                else f"its taker fee is unknown (set venues.{row.venue}.taker_fee_bps)"
+            )
             continue
         sides[row.venue], fees[row.venue] = levels, row.taker_fee
     split, parts = _split(sides, fees, order, mid)
@@ -203,6 +209,17 @@ def _split(
 def _curves(found: ImpactAnswer, order: Order) -> dict[str, list[Impact]]:
     sizes = [float(order.size * multiple) for multiple in CURVE]
     return {name: impact_of(order.levels(found.books[name]).floats(), sizes, order.unit) for name in found.costs}
+
+
+def check_unit(target: Target, order: Order) -> None:
+    """Refuse a notional where prices are not in the quote currency.
+
+    Raises:
+        UsageError: the instrument is an option priced in its coin.
+    """
+    for listed in target.listed.values():
+        if order.unit == QUOTE and (currency := priced_in(listed.instrument)) != target.quote:
+            raise UsageError(f"{target.symbol} is priced in {currency}, so --quote has no meaning.", hint="Use --base.")
 
 
 def curve_slippage_bps(impact: Impact, mid: float, *, buying: bool) -> float | None:

@@ -7,7 +7,7 @@ from domain.money import plain
 from market_data.absent import PLAINLY_ABSENT
 from market_data.figures import bps_text, heading, places_text, price_text, size_text
 from market_data.impact import Cost, ImpactAnswer, curve_slippage_bps
-from market_data.quotes import VenueRow, mid_of, rounded_like
+from market_data.quotes import VenueRow, mid_of, priced_in_text, rounded_like
 from market_data.sweep import Impact
 from market_data.walking import BASE
 from utils.rendering import Report, Table
@@ -76,7 +76,9 @@ def _table(answer: ImpactAnswer, environment: str) -> Table:
     order = answer.order
     base, _, tail = answer.symbol.partition("/")
     unit = base if order.unit == BASE else tail.partition(":")[0]
-    title = heading(f"{order.side} {plain(order.size)} {unit} of {answer.symbol}", environment)
+    title = heading(
+        f"{order.side} {plain(order.size)} {unit} of {answer.symbol}{priced_in_text(answer.rows)}", environment
+    )
     return Table(headers, rows, title, "lrrrrrrrrrl")
 
 

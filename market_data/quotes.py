@@ -186,3 +186,9 @@ def priced_in(instrument: Instrument) -> str:
     """Tell the currency of an instrument's prices: the coin itself on options that settle in it."""
     coin = instrument.kind == OPTION and instrument.settle == instrument.base
     return instrument.base if coin else instrument.quote
+
+
+def priced_in_text(rows: Sequence[VenueRow]) -> str:
+    """Say for a heading what prices are in, where that is not the quote currency."""
+    found = dict.fromkeys(row.extra["priced_in"] for row in rows if "priced_in" in row.extra)
+    return f" (priced in {', '.join(found)})" if found else ""

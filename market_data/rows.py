@@ -45,7 +45,7 @@ def book_job(connector: Connector, listed: Listed, depth: int) -> Callable[[], F
     def fetch() -> Fetched:
         most = deepest(connector.capabilities, listed.instrument) or depth
         book = connector.fetch_book(listed.instrument, min(depth, most)).rescaled(*listed[1:])
-        return Fetched(top_of(book), book)
+        return Fetched(book.quote(), book)
 
     return fetch
 
@@ -59,7 +59,7 @@ def sized_job(connector: Connector, listed: Listed, size: Decimal, unit: str) ->
         short = any(walk(side, size, unit).missing > 0 for side in (book.bids, book.asks))
         if short and max(len(book.bids), len(book.asks)) < most:
             book = connector.fetch_book(listed.instrument, most).rescaled(*listed[1:])
-        return Fetched(top_of(book), book)
+        return Fetched(book.quote(), book)
 
     return fetch
 
@@ -79,7 +79,6 @@ def judged_row(
         row.tick_size = instrument.tick_size
     if (currency := priced_in(instrument)) != instrument.quote:
         row.extra["priced_in"] = currency
-        row.extra["unit"] = f"priced in {currency}"
     row.latency_ms = round(answer.elapsed_ms, 1)
     if answer.value is None:
         row.status = status_of(answer.error) if answer.error else UNAVAILABLE
@@ -93,22 +92,6 @@ def judged_row(
         clock_offset_ms=venues.connector(instrument.venue).context.clock_offset_ms(),
     )
     return row
-
-
-def top_of(book: Book) -> Quote:
-    """Return the top of a book as a quote."""
-    bid, ask = book.best_bid(), book.best_ask()
-    return Quote(
-        venue=book.venue,
-        symbol=book.symbol,
-        bid=bid.price if bid else None,
-        bid_size=bid.size if bid else None,
-        ask=ask.price if ask else None,
-        ask_size=ask.size if ask else None,
-        received_at_ns=book.received_at_ns,
-        venue_time_ns=book.venue_time_ns,
-        source=book.source,
-    )
 
 
 def _scaled(quote: Quote, listed: Listed) -> Quote:

@@ -12,7 +12,7 @@ from operator import mul
 from typing import NamedTuple
 
 from domain.books import Level
-from market_data.walking import BASE, QUOTE, ZERO, Filled, walk
+from market_data.walking import BASE, QUOTE, ZERO, Filled
 
 BPS = 10_000
 BLOCK = 512
@@ -93,11 +93,6 @@ def _impact(size: float, place: int, prices: Sequence[float], sums: Sequence[flo
         return Impact(size, size, paid, paid / size, price, place + 1, 0.0)
     taken = other + (size - before) / price
     return Impact(size, taken, size, size / taken, price, place + 1, 0.0)
-
-
-def exact_impact(side: Iterable[Level], size: Decimal, unit: str = QUOTE) -> Filled:
-    """Sweep a side for one size in Decimal: the reference that `impact_of` is tested against."""
-    return walk(side, size, unit)
 
 
 class Split(NamedTuple):

@@ -137,7 +137,8 @@ def refreshed(venues: "Venues", progress: Callable[[str, str], None]) -> tuple[l
 def _is_of(instrument: Instrument, asset: str | None) -> bool:
     if asset is None:
         return True
-    return instrument.asset in (asset.upper(), split_multiplier(asset.upper())[1])
+    code = respelled(asset).upper()
+    return instrument.asset in (code, split_multiplier(code)[1])
 
 
 def _asset_meant(venues: "Venues", text: str) -> tuple[str, dict[str, list[Instrument]]]:

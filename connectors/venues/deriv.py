@@ -209,7 +209,7 @@ class Deriv(Connector):
 def instruments(venue: str, answer: Row) -> list[Instrument]:
     """Read `active_symbols`; every symbol gets a canonical one of its own."""
     taken: set[str] = set()
-    found = []
+    found: list[Instrument] = []
     for row in sorted(answer["active_symbols"], key=lambda row: str(field(row, "id"))):
         native_id = str(field(row, "id"))
         if found and found[-1].native_id == native_id:

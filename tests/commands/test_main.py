@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -149,3 +150,26 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "Traceback" not in done.stderr
     assert "Error" not in done.stderr
+
+
+def test_a_stdout_that_takes_nothing_is_said_in_one_sentence() -> None:
+    for output in ("table", "json"):
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [sys.executable, "main.py", "version", "--output", output],
+                cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+            )  # fmt: skip
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert output == "json" or "cannot be written: No space left" in done.stderr
+
+
+def test_a_stdout_that_is_closed_or_knows_no_dashes_is_no_failure() -> None:
+    closed = f"exec {sys.executable} main.py version >&-"
+    done = subprocess.run(["sh", "-c", closed], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    plain = crossbook("simulator", "status", "--help", PYTHONIOENCODING="ascii")
+    assert plain.code == 0
+    shown = crossbook("config", "show", "--resolved", PYTHONIOENCODING="ascii")
+    assert shown.code == 0
+    assert "\\u2013" in shown.out

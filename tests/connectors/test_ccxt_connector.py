@@ -227,3 +227,49 @@ def test_where_there_is_no_book_over_rest_the_ticker_gives_the_quote() -> None:
     assert (quote.ask, quote.ask_size) == (Decimal("83950.1"), Decimal("2.5"))
     with pytest.raises(domain.Unsupported, match="order book"):
         connector.fetch_book(instrument, 10)
+
+
+def test_a_dead_venue_is_found_dead_however_often_quotes_are_asked_for() -> None:
+    connector, http = kraken()
+    connector.fetch_quote(BTC)
+    asked = len(connector.context.guard.costs)  # type: ignore[attr-defined]
+    connector.fetch_quote(BTC)
+    # One guarded call a quote: one that asks nobody would tell the breaker that the venue is well.
+    assert len(connector.context.guard.costs) == asked + 1  # type: ignore[attr-defined]
+    assert len(http.requests) == 3  # the list of markets, and two books
+
+
+def test_a_thousand_that_ccxt_has_capitalised_is_a_thousand_all_the_same() -> None:
+    from connectors.ccxt_markets import to_instruments
+
+    def market(name: str) -> dict[str, Any]:
+        base = name.upper()
+        return {
+            "id": "1", "symbol": f"{base}/USDC:USDC", "base": base, "quote": "USDC", "settle": "USDC", "type": "swap",
+            "baseName": name, "contractSize": 1, "precision": {}, "limits": {},
+        }  # fmt: skip
+
+    found = to_instruments(
+        "hyperliquid",
+        [market("kPEPE"), market("KAVA"), market("PEPE"), market("k")],
+        product=lambda _: None,
+        wire_unit=lambda _: Decimal(1),
+    )
+    assert [(item.asset, item.multiplier) for item in found] == [("PEPE", 1000), ("KAVA", 1), ("PEPE", 1), ("K", 1)]
+
+
+def test_a_market_that_cannot_be_read_is_left_out_and_the_rest_stands() -> None:
+    from connectors.ccxt_markets import to_instruments
+
+    good = {"id": "1", "symbol": "A/B", "base": "A", "quote": "B", "type": "spot", "precision": {"amount": "8"}}
+    bad = good | {"symbol": "C/D", "precision": {"amount": "0.5"}}
+    found = to_instruments("x", [good, bad], product=lambda _: None, wire_unit=lambda _: Decimal(1), precision_mode=2)
+    assert [(item.symbol, item.lot_size) for item in found] == [("A/B", Decimal("1E-8"))]
+
+
+def test_a_full_disk_does_not_keep_the_list_of_markets_from_being_read(home: Any) -> None:
+    (home / "cache").mkdir(exist_ok=True)
+    (home / "cache" / "ccxt").write_text("a file where a folder should be")
+    connector, _ = kraken()
+    assert connector.fetch_instruments()
+    assert connector.fetch_book(BTC, 5).best_bid() is not None

@@ -1,5 +1,6 @@
 """Every ccxt error has a meaning per operation, and an answer's status is believed over ccxt's class."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -168,3 +169,13 @@ def test_a_page_is_told_by_its_title_and_a_text_by_its_beginning() -> None:
     assert page_words(b"<html><head><title> 502 Bad Gateway </title>") == "a page titled '502 Bad Gateway'"
     assert page_words(b"<p>error\ncode: 1015</p>") == "error code: 1015"
     assert page_words(b"") == "an empty answer"
+
+
+def test_a_page_of_brackets_is_read_in_no_time() -> None:
+    started = time.perf_counter()
+    page_words(b"<" * 1_000_000)
+    assert time.perf_counter() - started < 0.2
+
+
+def test_what_would_steer_a_terminal_is_taken_out() -> None:
+    assert tidy("no\x1b[2J\x07 more\ud800") == "no?[2J? more?"

@@ -31,8 +31,9 @@ from market_data.rows import deepest
 from tests.conftest import ROOT
 from tests.connectors.opened import know_simulator, once, opened
 from tests.connectors.wire import READERS
-from utils.symbols.language import DOLLARS, collisions, read
+from utils.symbols.language import collisions, read
 from utils.symbols.multipliers import split_multiplier
+from utils.symbols.parts import DOLLARS
 
 VENUES = [
     name

@@ -196,3 +196,14 @@ def test_a_bug_is_not_taken_for_the_venues_failure(make: Callable[..., Guard], c
         with pytest.raises(ZeroDivisionError):
             make().read(bug, deadline=clock.now + 5)
     assert make().read(Venue(), deadline=clock.now + 5) == "answer"
+
+
+def test_a_ban_without_an_end_leaves_the_venue_alone_for_every_process(
+    make: Callable[..., Guard], clock: Clock
+) -> None:
+    with pytest.raises(RateLimited):
+        make().read(Venue(RateLimited("banned", banned=True)), deadline=clock.now + 10)
+    other = Venue()
+    with pytest.raises(RateLimited, match="send nothing"):
+        make().read(other, deadline=clock.now + 10)
+    assert other.calls == 0

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from connectors.market_cache import MarketCache, decode, encode
-from domain.errors import TimedOut
+from domain.errors import BadAnswer, ConfigError, TimedOut
 from domain.instruments import OPTION, PERPETUAL, SPOT, Instrument
 
 SPOT_BTC = Instrument("okx", "BTC/USDT", "BTC-USDT", SPOT, "BTC", "USDT", None, "BTC", tick_size=Decimal("0.10"))
@@ -192,3 +192,30 @@ def test_a_warm_lookup_is_independent_of_how_much_is_listed(cache: MarketCache) 
     started = time.perf_counter()
     assert cache.find("okx", "A4321/USDT") is not None
     assert time.perf_counter() - started < 0.05
+
+
+def test_a_full_disk_is_said_and_costs_no_list_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "markets.sqlite"
+    known = MarketCache(path, "live")
+    known.replace("okx", [SPOT_BTC])
+    known.close()
+    connect = sqlite3.connect
+
+    def full(*given: object, **more: object) -> sqlite3.Connection:
+        db = connect(*given, **more)  # type: ignore[call-overload]
+        db.execute(f"PRAGMA max_page_count={db.execute('PRAGMA page_count').fetchone()[0]}")
+        return db
+
+    monkeypatch.setattr(sqlite3, "connect", full)
+    cache = MarketCache(path, "live")
+    with pytest.raises(ConfigError, match="full"):
+        cache.replace("bybit", [replace(SPOT_BTC, symbol=f"A{n}/USDT") for n in range(5000)])
+    assert cache.find("okx", "BTC/USDT") == SPOT_BTC
+    assert cache.fetched_at_ms("bybit") is None
+
+
+def test_a_list_that_names_a_symbol_twice_is_refused_and_harms_no_other(cache: MarketCache) -> None:
+    cache.replace("okx", [SPOT_BTC])
+    with pytest.raises(BadAnswer, match="BTC/USDT twice"):
+        cache.replace("bybit", [SPOT_BTC, SPOT_BTC])
+    assert cache.find("okx", "BTC/USDT") == SPOT_BTC

@@ -106,7 +106,9 @@ def test_rounding_never_fails_for_want_of_digits() -> None:
     assert rounded(Decimal("1e20") * Decimal("1e20"), 10) == Decimal("1e40")
 
 
-@pytest.mark.parametrize(("rate", "hours"), [("5", "8"), ("-2", "8"), ("0.0001", "0"), ("0.0001", "-8"), ("0", "99999")])
+@pytest.mark.parametrize(
+    ("rate", "hours"), [("5", "8"), ("-2", "8"), ("0.0001", "0"), ("0.0001", "-8"), ("0", "99999")]
+)
 def test_a_rate_or_an_interval_that_cannot_be_is_refused(rate, hours) -> None:
     with pytest.raises(BadNumber):
         check_rate(Decimal(rate), Decimal(hours))

@@ -98,3 +98,28 @@ def test_errors_map_to_row_states():
     assert status_of(GeoBlocked("here")) == "geo_blocked"
     assert status_of(Refused("no test environment")) == "unsupported"
     assert status_of(Unavailable("down")) == "unavailable"
+
+
+def test_silent_venues_are_not_waited_for_until_what_has_come_is_stale():
+    release = threading.Event()
+    jobs = {"quick": lambda: 1, "broken": _raising(Unavailable("no")), "hanging": lambda: release.wait(20)}
+    started = time.monotonic()
+    answers = ask_all(jobs, started + 15, 0.2)
+    release.set()
+    assert time.monotonic() - started < 5
+    assert answers["quick"].value == 1
+    assert isinstance(answers["hanging"].error, TimedOut)
+
+
+def test_where_nothing_has_come_the_deadline_alone_counts():
+    answers = ask_all(
+        {"late": lambda: time.sleep(0.3) or 1, "broken": _raising(Unavailable("no"))}, time.monotonic() + 10, 0.05
+    )
+    assert answers["late"].value == 1
+
+
+def _raising(error):
+    def job():
+        raise error
+
+    return job

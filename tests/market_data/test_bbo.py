@@ -8,8 +8,11 @@ from domain.errors import GeoBlocked, RateLimited, Retired, UnknownSymbol, Unsup
 from domain.exit_codes import ExitCode
 from market_data.bbo import Wanted, best_prices
 from market_data.bbo_report import bbo_report
+from market_data.cross import find_cross
+from market_data.impact import order_of, price_impact
+from market_data.quotes import VenueRow
 from market_data.references import Reference
-from tests.market_data.fakes import FakeVenues, config, soon
+from tests.market_data.fakes import FakeVenues, config, instrument, soon
 from utils.config.settings import VenueSettings
 
 D = Decimal
@@ -373,3 +376,60 @@ def test_a_reference_is_asked_for_when_all_that_came_is_stale(source):
     (answer,) = ask(venues)
     assert answer.reference.price == 100
     assert answer.exit_code is ExitCode.VERIFICATION_FAILED
+
+
+def test_an_indication_that_crosses_a_one_sided_book_is_told_and_breaks_nothing():
+    row = VenueRow("ticks", "BTC/USDT")
+    row.bid, row.bid_wins = D(101), True
+    book = VenueRow("book", "BTC/USDT", taker_fee_bps=D(10))
+    book.ask, book.ask_size, book.ask_wins = D(100), D(1), True
+    cross = find_cross([row, book])
+    assert (cross.buy_venue, cross.sell_venue, cross.gross_per_unit) == ("book", "ticks", 1)
+    assert (cross.net, cross.size) == (None, None)
+
+
+def test_a_silent_venue_does_not_make_the_prices_of_the_others_stale():
+    venues = two_venues()
+    venues.add_book("hanging", "BTC/USDT", [["100", "1"]], [["101", "1"]])
+    venues.connectors["hanging"].block = threading.Event()
+    (answer,) = ask(venues, settings=config(stale_after_ms=600), seconds=10)
+    venues.connectors["hanging"].block.set()
+    rows = by_venue(answer)
+    assert (rows["one"].status, rows["two"].status) == ("ok", "ok")
+    assert rows["hanging"].status == "unavailable"
+    assert answer.exit_code is ExitCode.PARTIAL
+
+
+OPTION_SYMBOL = "BTC/USD:BTC-261225-100000-C"
+
+
+def option_venues():
+    venues = FakeVenues()
+    listed = instrument(
+        "deribit", OPTION_SYMBOL, "0.0003", kind="option", settle="BTC", option_type="call", strike=D(100000)
+    )
+    venues.add("deribit", listed).books[OPTION_SYMBOL] = ([["0.0500", "3"]], [["0.0520", "2"]])
+    return venues
+
+
+def test_an_option_priced_in_its_coin_says_so_and_its_fee_is_not_taken_for_a_share_of_the_price():
+    (answer,) = ask(option_venues(), OPTION_SYMBOL, reference=True)
+    row = answer.rows[0].record()
+    assert (row["bid"], row["priced_in"], row["taker_fee_bps"]) == (D("0.0500"), "BTC", None)
+    assert "priced in BTC" in bbo_report([answer], "sim").tables[0].title
+    assert answer.reference.price is None
+
+
+def test_an_option_has_no_price_after_fees_and_no_notional():
+    for wanted in ({"size": D(1)}, {"quote_size": D(100)}, {"numeraire": "USDT"}):
+        with pytest.raises(UsageError):
+            ask(option_venues(), OPTION_SYMBOL, **wanted)
+    with pytest.raises(UsageError, match="priced in BTC"):
+        price_impact(option_venues(), config(), soon(), OPTION_SYMBOL, order_of("buy", D(100), None), curve=False,
+                     explicit=False)  # fmt: skip
+    answer = price_impact(
+        option_venues(), config(), soon(), OPTION_SYMBOL, order_of("buy", None, D(1)), curve=False, explicit=False
+    )
+    cost = answer.costs["deribit"]
+    assert (cost.average_price, cost.fee, cost.total) == (D("0.0520"), None, None)
+    assert "underlying" in answer.left_out["deribit"]

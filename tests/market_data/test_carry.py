@@ -140,3 +140,14 @@ def test_the_widest_spread_is_long_where_it_is_lowest():
     assert (spread.long_venue, spread.short_venue) == ("c", "b")
     assert spread.rate_8h == D("0.0009")
     assert widest(rows[:1]) is None
+
+
+def test_a_rate_that_compounds_beyond_all_money_has_no_apy():
+    apr, apy = yearly(D("0.05"), D(1), continuous=False)
+    assert (apr, apy) == (D(438), None)
+    assert yearly(D("-0.9"), D("0.01"), continuous=True)[1] == -1
+
+
+def test_a_span_of_thousands_of_digits_is_no_span():
+    with pytest.raises(UsageError, match="not a span"):
+        span_ms("9" * 5000 + "d")

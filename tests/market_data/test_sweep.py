@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.books import Level, Levels
-from market_data.sweep import best_split, exact_impact, impact_of
+from market_data.sweep import best_split, impact_of
 from market_data.walking import BASE, QUOTE, walk
 
 ASKS = ([100.0, 101.0, 103.0], [1.0, 2.0, 4.0])
@@ -70,7 +70,7 @@ def test_floats_agree_with_the_exact_walk(steps, sizes, unit, falling):
         rows.append((str(price), str(amount)))
     side = Levels(rows)
     for impact, size in zip(impact_of(side.floats(), [float(size) for size in sizes], unit), sizes, strict=True):
-        exact = exact_impact(side, size, unit)
+        exact = walk(side, size, unit)
         assert impact.base == pytest.approx(float(exact.base), rel=1e-9)
         assert impact.quote == pytest.approx(float(exact.quote), rel=1e-9)
         # A size that ends on the very edge of a level may fall to either side of it in floats.

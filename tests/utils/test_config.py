@@ -72,6 +72,8 @@ def test_an_unknown_key_names_the_nearest_known_one(home, text: str, expected: s
         ("venues: {okx: {class: okx}}\n", "package.module:Class"),
         ("venues: {new: {enabled: true}}\n", "no connector class"),
         ("1: 2\n", "is not text"),
+        ("venues: {okx: {retired: 2026-02-30}}\n", "not valid YAML"),
+        ("a: " + "[" * 5000 + "\n", "not valid YAML"),
         ("environment: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
     ],
 )

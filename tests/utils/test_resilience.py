@@ -456,3 +456,25 @@ def test_what_cannot_get_better_is_not_tried_again(clock: Clock) -> None:
     assert len(clock.slept) == 1
     with pytest.raises(RateLimited, match="banned"):
         again(clock, ["never"], RateLimited("banned", retry_after_s=1, banned=True))
+
+
+def test_a_full_disk_does_not_throw_away_what_all_processes_know(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Budget(Store(path)).block_until("live/x", time.time() + 1000)
+    full = Store(path)
+
+    def fails(db: sqlite3.Connection) -> None:
+        db.execute("PRAGMA max_page_count=1")
+        db.execute("CREATE TABLE more (content BLOB)")
+        db.execute("INSERT INTO more VALUES (zeroblob(1000000))")
+
+    with pytest.raises(sqlite3.Error):
+        full.write(fails)
+    [state] = Budget(Store(path)).snapshot()
+    assert state.blocked_until is not None
+
+
+def test_a_limit_whose_end_is_not_told_is_given_two_seconds(clock: Clock) -> None:
+    assert again(clock, ["answer"], RateLimited("slow down")) == "answer"
+    assert clock.slept[0] >= 2
+    assert again(clock, ["answer"], RateLimited("slow down", retry_after_s=0.5)) == "answer"
+    assert clock.slept[-1] == 0.5

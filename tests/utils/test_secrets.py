@@ -53,3 +53,11 @@ def test_ccxts_own_names_are_taken_where_ours_are_absent(monkeypatch) -> None:
 
 def test_no_keys_is_no_error() -> None:
     assert credentials_for("okx", "live") is None
+
+
+def test_an_env_file_that_is_no_text_is_said_to_be_none(home) -> None:
+    path = home / ".env"
+    path.write_bytes(b"OKX_API_KEY=\xff\xfe\n")
+    path.chmod(0o600)
+    with pytest.raises(CredentialsError, match="cannot be read as text"):
+        credentials_for("okx", "live")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from domain.errors import AmbiguousSymbol, UnknownSymbol, UsageError
 from domain.instruments import FUTURE, PERPETUAL, SPOT, Instrument
-from utils.symbols.language import near_match, nearest, read
+from utils.symbols.language import nearest, read
 from utils.symbols.multipliers import split_multiplier
 from utils.symbols.parts import Parts, canonical, parts_of
 
@@ -70,13 +70,6 @@ def test_an_unknown_symbol_names_the_nearest() -> None:
 def test_empty_and_overlong_text_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         read(text, LISTED)
-
-
-def test_a_near_match_is_the_same_base_against_another_dollar() -> None:
-    third = [i for i in LISTED if i.venue == "three"]
-    assert near_match("ETH/USDT", third) == "ETH/USDC"
-    assert near_match("BTC/USDT", third) is None
-    assert near_match("ETH/BTC", third) is None
 
 
 @pytest.mark.parametrize(

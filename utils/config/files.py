@@ -70,7 +70,8 @@ def _parse(path: Path) -> dict[str, Any]:
 
     try:
         parsed = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 – Loader is a safe loader
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    # Some values raise errors of their own kind: `2026-02-30` is no date, and lists may be nested without end.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         place = getattr(error, "problem_mark", None)
         line = f" (line {place.line + 1})" if place else ""
         raise ConfigError(f"{path} is not valid YAML{line}.", hint="Correct it, or move it away.") from error

@@ -1,6 +1,7 @@
 """Errors for people and for machines."""
 
 import sys
+from contextlib import suppress
 
 from domain.errors import CrossbookError
 from domain.exit_codes import ExitCode
@@ -17,8 +18,9 @@ def emit_error(error: CrossbookError, output: str) -> ExitCode:
             "retryable": error.retryable,
             "hint": error.hint,
         }
-        sys.stdout.write(to_json(record) + "\n")
-        sys.stdout.flush()
+        with suppress(OSError):  # where stdout takes nothing more, the exit code alone is left to tell
+            sys.stdout.write(to_json(record) + "\n")
+            sys.stdout.flush()
     else:
         sys.stderr.write(f"Error: {error.message}{' ' + error.hint if error.hint else ''}\n")
     return error.exit_code

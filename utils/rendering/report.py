@@ -4,11 +4,12 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from typing import Any, TextIO
 
+from domain.errors import CrossbookError
 from domain.exit_codes import ExitCode
 from domain.money import plain
 
@@ -33,8 +34,8 @@ class Table:
 class Report:
     """What a command found: `record` for machines, `tables` and `notes` for people, and the exit code.
 
-    CSV prints the first table, and the rows of
-    further tables with the same headers. Notes go to stderr unless they belong to the answer (`summary`).
+    CSV prints the first table, and the rows of further tables with the same headers. Notes go to stderr unless they
+    belong to the answer (`summary`).
     """
 
     record: Any
@@ -42,20 +43,28 @@ class Report:
     summary: Sequence[str] = ()
     notes: Sequence[str] = ()
     exit_code: ExitCode = ExitCode.OK
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def emit(report: Report, output: str) -> ExitCode:
-    """Print a report to stdout in the asked format, its notes to stderr, and return its exit code."""
-    if output == JSON:
-        sys.stdout.write(to_json(report.record) + "\n")
-    elif output == CSV:
-        _write_csv(report.tables, sys.stdout)
-    else:
-        _write_tables(report, sys.stdout)
+    """Print a report to stdout in the asked format, its notes to stderr, and return its exit code.
+
+    Raises:
+        CrossbookError: stdout takes nothing more (a full disk).
+    """
+    try:
+        if output == JSON:
+            sys.stdout.write(to_json(report.record) + "\n")
+        elif output == CSV:
+            _write_csv(report.tables, sys.stdout)
+        else:
+            _write_tables(report, sys.stdout)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CrossbookError(f"The answer cannot be written: {error.strerror}.") from error
     for note in report.notes:
         sys.stderr.write(note + "\n")
-    sys.stdout.flush()
     return report.exit_code
 
 

@@ -91,7 +91,10 @@ def _env_file() -> Mapping[str, str | None]:
         raise CredentialsError(f"{path} can be read by other users.", hint=f"Run: chmod 600 {path}")
     from dotenv import dotenv_values
 
-    return dotenv_values(path, interpolate=False)
+    try:
+        return dotenv_values(path, interpolate=False)
+    except (OSError, ValueError) as error:
+        raise CredentialsError(f"{path} cannot be read as text.", hint="Correct it, or move it away.") from error
 
 
 def _from_keyring(name: str) -> str | None:

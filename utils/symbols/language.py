@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from domain.errors import AmbiguousSymbol, UnknownSymbol, UsageError
 from domain.instruments import SPOT, Instrument
-from utils.symbols.parts import DOLLARS, MAX_LENGTH, Parts, canonical, parts_of, respelled
+from utils.symbols.parts import MAX_LENGTH, canonical, respelled
 
 _SEPARATORS = re.compile(r"[-_/:\s]+")
 
@@ -69,25 +69,6 @@ def nearest(text: str, symbols: Iterable[str], count: int = 5) -> list[str]:
     plain = {squeezed(symbol): symbol for symbol in sorted(symbols, reverse=True)}
     found = difflib.get_close_matches(squeezed(text), plain, n=count, cutoff=0.5)
     return [plain[name] for name in found]
-
-
-def near_match(symbol: str, instruments: Iterable[Instrument]) -> str | None:
-    """Find the same asset and kind against another dollar: `BTC/USDC` where `BTC/USDT` is asked and not listed."""
-    wanted = parts_of(symbol)
-    if wanted is None or wanted.quote not in DOLLARS:
-        return None
-    for instrument in sorted(instruments, key=lambda i: i.symbol):
-        found = parts_of(instrument.symbol)
-        if found is None or found.base != wanted.base or instrument.quote not in DOLLARS:
-            continue
-        linear = instrument.settle in (None, instrument.quote)
-        if linear and _shape(found) == _shape(wanted):
-            return instrument.symbol
-    return None
-
-
-def _shape(parts: Parts) -> tuple[object, ...]:
-    return parts.settle is None, parts.expiry, parts.strike, parts.option
 
 
 def collisions(instruments: Iterable[Instrument]) -> Mapping[str, Sequence[str]]:
