@@ -1,6 +1,7 @@
 """Venues that fail, and caches that are lost: a partial answer, then a clear empty one, always within the deadline."""
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -298,3 +299,19 @@ def test_a_cache_file_that_cannot_be_replaced_is_one_sentence_with_its_path(sim:
     done = crossbook("bbo", SYMBOL, "--env", "sim")
     assert done.code == 3
     assert str(cache(home, "markets.sqlite")) in done.err.splitlines()[-1]
+
+
+def test_ctrl_c_leaves_at_once_although_venues_are_silent(warm: Any) -> None:  # noqa: F811
+    warm.set_fault("*", "timeout")
+    warm.reset_requests()
+    command = [sys.executable, "main.py", "bbo", SYMBOL, "--env", "sim", "--timeout", "50"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    asked_until = time.monotonic() + 20
+    while not total(warm, "okx") and time.monotonic() < asked_until:
+        time.sleep(0.02)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert time.monotonic() - began < GRACE_S
+    assert process.returncode == 130
+    assert (out, err) == ("", "Interrupted.\n")
