@@ -1,24 +1,22 @@
 """The `simulator` commands: run, start, stop and look at it; `fault` and `faults` make it misbehave."""
 
 import sys
-import time
 from typing import Any
 
 import click
 
 from commands.options import output_option
 from commands.session import finish
-from commands.simulator_access import NOT_RUNNING, START_HINT, ask, ensure, started
+from commands.simulator_access import NOT_RUNNING, START_HINT, ask, started
 from commands.simulator_faults import fault, faults
 from commands.simulator_options import start_options
+from commands.simulator_report import report_on
 from domain.errors import ConfigError
 from domain.exit_codes import ExitCode
 from simulator.daemon import SimulatorError, State, running_state
 from simulator.daemon import stop as stop_running
 from utils.config.paths import state_dir
-from utils.rendering import Report, Table, emit
-
-__all__ = ["ensure", "simulator"]
+from utils.rendering import Report, emit
 
 
 @click.group()
@@ -45,7 +43,7 @@ def run(**options: Any) -> None:
 @output_option
 def start(output: str, **options: Any) -> None:
     """Start it in the background. Commands with `--env sim` do so by themselves."""
-    finish(_report(started(state_dir(), **options)), output)
+    finish(report_on(started(state_dir(), **options)), output)
 
 
 @simulator.command(epilog="Example: python main.py simulator status --json")
@@ -56,7 +54,7 @@ def status(output: str) -> None:
     if state is None:
         report = Report({"running": False}, summary=[f"{NOT_RUNNING} {START_HINT}"], exit_code=ExitCode.UNAVAILABLE)
     else:
-        report = _report(state, ask(state, "GET", "/health"), ask(state, "GET", "/requests"))
+        report = report_on(state, ask(state, "GET", "/health"), ask(state, "GET", "/requests"))
     finish(report, output)
 
 
@@ -76,20 +74,5 @@ simulator.add_command(faults)
 
 
 def _announce(state: State) -> None:
-    emit(_report(state), "table")
+    emit(report_on(state), "table")
     sys.stderr.write("Press Ctrl-C to stop.\n")
-
-
-def _report(state: State, health: dict[str, Any] | None = None, asked: dict[str, Any] | None = None) -> Report:
-    """Show where it serves what; `health` and `asked` (requests per venue and path) as its control endpoint tells."""
-    record: dict[str, Any] = {"running": True, **state} | ({"health": health, "requests": asked} if health else {})
-    facts = [f"Universe {state['universe']}, process {state['pid']}, control {state['control']}"]
-    if state["ca_file"]:
-        facts.append(f"Certificate authority: {state['ca_file']}")
-    tables = [Table(("real host", "served at"), list(state["hosts"].items()))]
-    if health:
-        since_s = time.time() - state["started_ms"] / 1000
-        facts.append(f"Running for {since_s:.0f} s, idle for {health['idle_s']:.0f} s, faults set: {health['faults']}")
-        rows = [(venue, sum(paths.values())) for venue, paths in (asked or {}).items()]
-        tables += [Table(("venue", "requests"), rows, align="lr")] if rows else []
-    return Report(record, tables, summary=facts)
