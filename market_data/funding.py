@@ -185,8 +185,9 @@ def _perpetuals(venues: "Venues", target: Target, *, any_quote: bool) -> list[In
         raise unknown(venues.cache, venues.names, target)
     perpetuals = [instrument for instrument in found if instrument.kind == PERPETUAL]
     if found and not perpetuals:
-        swap = f"{target.symbol.partition(':')[0]}:{target.quote}"
-        raise UsageError(f"{target.symbol} is no perpetual: only perpetuals pay funding.", hint=f"Try {swap}.")
+        listed = {i.symbol for v in venues.names for i in venues.cache.by_asset(v, target.asset) if i.kind == PERPETUAL}
+        hint = f"Try {', '.join(sorted(listed))}." if listed else f"No venue asked has a perpetual of {target.asset}."
+        raise UsageError(f"{target.symbol} is no perpetual: only perpetuals pay funding.", hint=hint)
     order = {name: place for place, name in enumerate(venues.names)}
     return sorted(perpetuals, key=lambda instrument: order[instrument.venue])
 

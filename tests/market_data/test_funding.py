@@ -83,7 +83,11 @@ def test_a_spot_market_pays_no_funding_and_the_perpetual_is_named():
     venues.add_book("v", "BTC/USDT", [], [])
     with pytest.raises(UsageError) as caught:
         rates(venues, "BTC/USDT")
-    assert SYMBOL in caught.value.hint
+    assert caught.value.hint == "No venue asked has a perpetual of BTC."
+    venues.add_book("v", SYMBOL, [], [])
+    with pytest.raises(UsageError) as caught:
+        rates(venues, "BTC/USDT")
+    assert caught.value.hint == f"Try {SYMBOL}."
 
 
 def test_an_unknown_symbol_is_refused():
