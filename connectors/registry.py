@@ -170,7 +170,7 @@ class Venues:
         def refresh() -> None:
             with self.cache.refreshing(name, self.deadline()):
                 fetched_ms = self.cache.fetched_at_ms(name)
-                if fetched_ms is not None and fetched_ms >= started_ms:
+                if fetched_ms is not None and fetched_ms > started_ms:
                     tell(name, "instruments downloaded by another process")
                     return
                 tell(name, "downloading instruments")
