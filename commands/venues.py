@@ -37,7 +37,7 @@ def _cells(row: dict[str, Any]) -> list[Any]:
         row["max_depth"],
         _fees(row["taker_fee_bps"]),
         _fees(row["maker_fee_bps"]),
-        row["credentials"] or "none",
+        row["credentials"] or ("none (needs a\npassphrase too)" if row["needs_passphrase"] else "none"),
         row["class"].replace(":", ":\n"),
         "\n".join(row["urls"]),
     ]

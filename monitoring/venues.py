@@ -35,6 +35,7 @@ def venue_rows(config: "Config", venues: "Venues", names: Sequence[str] = ()) ->
                 "fee_source": _fee_source(listed, connector.capabilities, settings.taker_fee_bps),
                 "requests_per_minute": settings.requests_per_minute or connector.capabilities.requests_per_minute,
                 "credentials": _credentials(name, venues.environment),
+                "needs_passphrase": connector.capabilities.needs_passphrase,
                 "notes": connector.capabilities.notes or None,
             }
         )
@@ -48,7 +49,8 @@ def _abilities(capabilities: "Capabilities") -> list[str]:
     offered = (
         ("quotes", capabilities.quotes),
         ("books", capabilities.books),
-        ("funding", capabilities.funding),
+        ("funding", capabilities.funding and not capabilities.continuous_funding),
+        ("continuous funding", capabilities.continuous_funding),
         ("predicted funding", capabilities.predicted_funding),
         ("funding history", capabilities.funding_history),
         ("testnet", bool(capabilities.testnet_hosts)),

@@ -150,12 +150,12 @@ def test_a_dead_venue_is_left_alone_by_the_next_processes(warm: Any) -> None:  #
     for _ in range(2):
         assert rows(bbo("--venue", "okx", "--venue", "bybit").done)["okx"]["status"] == "unavailable"
     warm.reset_requests()
-    done, took_s = bbo("--venue", "okx", "--venue", "bybit")
+    done, took_s = bbo("--venue", "okx", "--venue", "bybit", timeout_s=20)
     assert total(warm, "okx") == 0
     assert total(warm, "bybit") > 0
     assert done.code == 8
     assert "not asked" in rows(done)["okx"]["reason"]
-    assert took_s < 1.5
+    assert took_s < 10  # it did not wait for the dead one
     limits = crossbook("ratelimit", "--env", "sim", "--json")
     assert "open" in limits.out
 

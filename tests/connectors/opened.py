@@ -1,7 +1,7 @@
 """Venues of the simulator, opened by the real registry, with guards that tests can afford."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +11,21 @@ import pytest
 from connectors.base import Connector
 from connectors.guard import Guard, Policy
 from connectors.registry import Venues, open_venues
+from domain.instruments import Instrument
 from utils.config.load import load_config
 from utils.resilience.breaker import Breaker
 from utils.resilience.budget import Budget
 from utils.resilience.store import Store
 
 PLENTY_S = 20.0
+
+
+def collisions(instruments: Iterable[Instrument]) -> dict[str, list[str]]:
+    """Find canonical symbols that a venue's list gives to several native ids; there must be none."""
+    found: dict[str, list[str]] = {}
+    for instrument in instruments:
+        found.setdefault(instrument.symbol, []).append(instrument.native_id)
+    return {symbol: ids for symbol, ids in found.items() if len(ids) > 1}
 
 
 @contextmanager

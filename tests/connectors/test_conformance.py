@@ -29,9 +29,9 @@ from domain.quotes import CROSSED, EMPTY, OK, STALE, UNAVAILABLE, UNSUPPORTED, Q
 from market_data.bbo import Wanted, best_prices
 from market_data.rows import deepest
 from tests.conftest import ROOT
-from tests.connectors.opened import know_simulator, once, opened
+from tests.connectors.opened import collisions, know_simulator, once, opened
 from tests.connectors.wire import READERS
-from utils.symbols.language import collisions, read
+from utils.symbols.language import read
 from utils.symbols.multipliers import split_multiplier
 from utils.symbols.parts import DOLLARS
 

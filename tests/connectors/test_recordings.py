@@ -24,8 +24,9 @@ from connectors.venues.okx import Okx
 from domain.instruments import PERPETUAL, SPOT, Instrument
 from tests import raw_recordings as raw
 from tests.connectors.fakes import answer, context
+from tests.connectors.opened import collisions
 from tests.connectors.recorded import answers
-from utils.symbols.language import collisions, read
+from utils.symbols.language import read
 
 Ids = Counter[tuple[str, str]]
 """(section, native id) as it was recorded."""

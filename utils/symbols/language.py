@@ -5,7 +5,7 @@ Canonical symbols are ccxt's unified ones: `BTC/USDT`, `BTC/USDT:USDT`, `BTC/USD
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from domain.errors import AmbiguousSymbol, UnknownSymbol, UsageError
@@ -69,14 +69,6 @@ def nearest(text: str, symbols: Iterable[str], count: int = 5) -> list[str]:
     plain = {squeezed(symbol): symbol for symbol in sorted(symbols, reverse=True)}
     found = difflib.get_close_matches(squeezed(text), plain, n=count, cutoff=0.5)
     return [plain[name] for name in found]
-
-
-def collisions(instruments: Iterable[Instrument]) -> Mapping[str, Sequence[str]]:
-    """Find canonical symbols that one venue would give to several native ids; there must be none."""
-    found: dict[str, list[str]] = {}
-    for instrument in instruments:
-        found.setdefault(instrument.symbol, []).append(instrument.native_id)
-    return {symbol: ids for symbol, ids in found.items() if len(ids) > 1}
 
 
 def _choose(text: str, fits: Sequence[Instrument]) -> Match:
