@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from domain.books import Book
 from domain.errors import Unsupported
@@ -66,6 +66,8 @@ class Connector(ABC):
     """
 
     capabilities: Capabilities
+    trading_class: ClassVar[str | None] = None
+    """Where the venue's private half is (`package.module:Class`, a `connectors.trading.Trading`); None: it has none."""
 
     def __init__(self, venue: str, context: VenueContext) -> None:
         self.venue = venue

@@ -34,6 +34,7 @@ class CcxtConnector(Connector):
     names (`exchange:`). Numbers reach us as the venue's own text.
     """
 
+    trading_class = "connectors.ccxt_trading:CcxtTrading"
     exchange: ClassVar[str | None] = None
     """The ccxt id; None takes it from the configuration."""
     market_groups: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
@@ -79,7 +80,7 @@ class CcxtConnector(Connector):
         found = all_or_raise([part(options) for options in self.market_groups])
         markets = [market for part_of_it, _ in found for market in part_of_it]
         if self.keeps_markets:
-            self._store().replace(markets)
+            self.market_store().replace(markets)
         return to_instruments(
             self.venue,
             markets,
@@ -205,10 +206,10 @@ class CcxtConnector(Connector):
             exchange = session.exchange
             known: Mapping[str, Market] = exchange.markets or {}
             if instrument.symbol not in known:
-                stored = self._store().find(instrument.symbol)
+                stored = self.market_store().find(instrument.symbol)
                 if stored is None:
                     markets = exchange.fetch_markets()
-                    self._store().replace(markets)
+                    self.market_store().replace(markets)
                     exchange.set_markets(markets)
                 else:
                     exchange.set_markets([*known.values(), stored])
@@ -254,7 +255,7 @@ class CcxtConnector(Connector):
             return None
         return f"{text} ({code})" if code is not None else str(text)
 
-    def _store(self) -> "MarketStore":
+    def market_store(self) -> "MarketStore":
         from connectors.ccxt_market_store import MarketStore
         from utils.config.paths import cache_dir
 

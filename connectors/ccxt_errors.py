@@ -98,7 +98,8 @@ TABLE: Mapping[str, Row] = {
     "RateLimitExceeded": _unknown_unless_read(RateLimited),
     "ExchangeNotAvailable": _unknown_unless_read(Unavailable),
     "OnMaintenance": _unknown_unless_read(Maintenance),
-    "InvalidNonce": _unknown_unless_read(Unavailable),
+    # The venue looks at the time stamp before anything else: an order with a wrong one was never looked at.
+    "InvalidNonce": Row(Unavailable, Refused, Refused),
     "ChecksumError": _unknown_unless_read(BadAnswer),
     "RequestTimeout": _unknown_unless_read(TimedOut),
     "BadResponse": _unknown_unless_read(BadAnswer),

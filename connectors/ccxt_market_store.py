@@ -28,15 +28,34 @@ class MarketStore:
             return None
         try:
             with closing(self._open()) as db:
-                row = db.execute("SELECT market FROM markets WHERE symbol = ?", (symbol,)).fetchone()
+                row = db.execute("SELECT market FROM listed WHERE symbol = ?", (symbol,)).fetchone()
             found = None if row is None else json.loads(row[0])
         except (sqlite3.Error, ValueError):
             return None
         return found if isinstance(found, dict) else None
 
+    def find_by_id(self, native_id: str) -> list[dict[str, Any]]:
+        """Look up the markets that share one of the venue's own ids (a spot pair and a perpetual may)."""
+        if not self._path.exists():
+            return []
+        try:
+            with closing(self._open()) as db:
+                rows = db.execute("SELECT market FROM listed WHERE id = ?", (native_id,)).fetchall()
+            return [market for (text,) in rows if isinstance(market := json.loads(text), dict)]
+        except (sqlite3.Error, ValueError):
+            return []
+
+    def is_empty(self) -> bool:
+        """Tell whether no list was ever kept here."""
+        try:
+            with closing(self._open()) as db:
+                return db.execute("SELECT 1 FROM listed LIMIT 1").fetchone() is None
+        except sqlite3.Error:
+            return True
+
     def replace(self, markets: Iterable[Mapping[str, Any]]) -> None:
         """Put a new list in the place of the old one."""
-        rows = [(market["symbol"], json.dumps(market, default=str)) for market in markets]
+        rows = [(market["symbol"], str(market["id"]), json.dumps(market, default=str)) for market in markets]
         with suppress(OSError, sqlite3.Error):
             try:
                 self._write(rows)
@@ -44,13 +63,15 @@ class MarketStore:
                 self._path.unlink(missing_ok=True)
                 self._write(rows)
 
-    def _write(self, rows: list[tuple[str, str]]) -> None:
+    def _write(self, rows: list[tuple[str, str, str]]) -> None:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with closing(self._open()) as db:
             db.execute("BEGIN IMMEDIATE")
-            db.execute("CREATE TABLE IF NOT EXISTS markets (symbol TEXT PRIMARY KEY, market TEXT) WITHOUT ROWID")
-            db.execute("DELETE FROM markets")
-            db.executemany("INSERT OR IGNORE INTO markets VALUES (?, ?)", rows)
+            db.execute("DROP TABLE IF EXISTS markets")  # the layout before markets were found by id
+            db.execute("CREATE TABLE IF NOT EXISTS listed (symbol TEXT PRIMARY KEY, id TEXT, market TEXT)")
+            db.execute("CREATE INDEX IF NOT EXISTS listed_by_id ON listed (id)")
+            db.execute("DELETE FROM listed")
+            db.executemany("INSERT OR IGNORE INTO listed VALUES (?, ?, ?)", rows)
             db.execute("COMMIT")
         self._path.chmod(0o600)
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from requests import PreparedRequest
     from requests import Response as RequestsResponse
 
+    from utils.secrets import Credentials
+
 
 class CcxtSession:
     """One exchange object for one thread, and the last answer that it got.
@@ -24,15 +26,27 @@ class CcxtSession:
     Args:
         options: ccxt options, merged over the class's own.
         headers: sent with each request (a testnet's marks).
+        credentials: what it signs with; without them it cannot sign.
     """
 
     def __init__(
-        self, exchange: str, context: VenueContext, options: Mapping[str, Any], headers: Mapping[str, str]
+        self,
+        exchange: str,
+        context: VenueContext,
+        options: Mapping[str, Any],
+        headers: Mapping[str, str],
+        credentials: "Credentials | None" = None,
     ) -> None:
         self.context = context
         self.headers = headers
         self.answer: Response | None = None
+        self.requests = 0
+        """How many requests were handed to the transport so far: none since a call began means that nothing left."""
         self.exchange = self._make(exchange, options)
+        if credentials is not None:
+            self.exchange.apiKey = credentials.key
+            self.exchange.secret = credentials.secret
+            self.exchange.password = credentials.passphrase or ""
 
     def _make(self, exchange: str, options: Mapping[str, Any]) -> "Exchange":
         found = exchange_class(exchange)
@@ -67,6 +81,7 @@ class CcxtSession:
         """Send what ccxt has prepared, and remember the answer."""
         body = request.body or b""
         self.answer = None
+        self.requests += 1
         self.answer = self.context.http.send(
             Request(
                 method=request.method or "GET",
@@ -74,6 +89,8 @@ class CcxtSession:
                 headers={name: _text(value) for name, value in request.headers.items() if name not in _OURS}
                 | dict(self.headers),
                 body=body.encode() if isinstance(body, str) else bytes(body),
+                # An order may be a GET, and a signature with its nonce serves one delivery: the guard repeats reads.
+                once=bool(self.exchange.apiKey),
             ),
             deadline=self.context.deadline(),
         )

@@ -1,21 +1,37 @@
 """Where an environment's requests go, and under which key its instrument lists are kept."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from connectors.endpoints import Endpoints
 from domain.errors import ConfigError, NotSent, Refused
 
+if TYPE_CHECKING:
+    from utils.secrets import Credentials
+
 PAPER, SIM, TESTNET, LIVE = "paper", "sim", "testnet", "live"
 
 
+PAPER_BROKER = "connectors.paper.broker:PaperTrading"
+
+Keys = Callable[[str], "Credentials | None"]
+"""Finds a venue's credentials; None where there are none."""
+
+
 class Place(NamedTuple):
-    """An environment's endpoints, and the key of its market cache."""
+    """An environment's endpoints, the key of its market cache, and how orders go there.
+
+    `keys` finds what a venue's requests are signed with. Where `signs` is false the transport lets nothing through
+    that is signed. `broker` is the trading class for every venue; None: each venue's own.
+    """
 
     endpoints: Endpoints
     key: str
+    keys: Keys
+    signs: bool = True
+    broker: str | None = None
 
 
 def place(environment: str, folder: Path, testnets: Iterable[Mapping[str, str]]) -> Place:
@@ -32,17 +48,43 @@ def place(environment: str, folder: Path, testnets: Iterable[Mapping[str, str]])
         NotSent: `sim`, and no simulator has said where it listens.
         ConfigError: the environment is unknown, or the simulator's state file cannot be read.
     """
-    if environment in (PAPER, LIVE):
-        return Place(Endpoints(None), LIVE)
+    if environment == PAPER:
+        return Place(Endpoints(None), LIVE, lambda _: None, signs=False, broker=PAPER_BROKER)
+    if environment == LIVE:
+        return Place(Endpoints(None), LIVE, _users_keys(environment))
     if environment == TESTNET:
         hosts = {host: base for item in testnets for host, base in item.items()}
-        return Place(Endpoints(hosts, closed=True, name="the test environment"), TESTNET)
+        return Place(Endpoints(hosts, closed=True, name="the test environment"), TESTNET, _users_keys(environment))
     if environment != SIM:
         raise ConfigError(f"There is no environment {environment!r}.", hint="Use paper, sim, testnet or live.")
     state = simulator_state(folder)
     ca_file = state.get("ca_file")
     endpoints = Endpoints(state["hosts"], closed=True, ca_file=None if ca_file is None else str(ca_file))
-    return Place(endpoints, f"{SIM}/{state['universe']}")
+    return Place(endpoints, f"{SIM}/{state['universe']}", lambda venue: _published(state, venue))
+
+
+def _users_keys(environment: str) -> Keys:
+    def find(venue: str) -> "Credentials | None":
+        from utils.secrets import credentials_for
+
+        return credentials_for(venue, environment)
+
+    return find
+
+
+def _published(state: Mapping[str, Any], venue: str) -> "Credentials | None":
+    """Take the keys that the simulator has made for its own accounts: nobody's secrets, yet treated as such."""
+    from utils.secrets import Credentials
+    from utils.secrets.redaction import remember
+
+    found = (state.get("credentials") or {}).get(venue)
+    if not isinstance(found, dict) or not found.get("key"):
+        return None
+    for value in found.values():
+        remember(str(value or ""))
+    return Credentials(
+        str(found["key"]), str(found.get("secret") or ""), found.get("passphrase") or None, "the simulator"
+    )
 
 
 def simulator_state(folder: Path) -> dict[str, Any]:

@@ -1,12 +1,12 @@
-"""How every read of a venue goes: budget, then breaker, then the call, and again after a passing failure."""
+"""How every call of a venue goes: budget, then breaker, then the call; a read again after a passing failure."""
 
 import time
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from domain.errors import CrossbookError, RateLimited, TimedOut
+from domain.errors import CrossbookError, NotSent, RateLimited, TimedOut
 from utils.resilience.breaker import Breaker
-from utils.resilience.budget import READ, Budget
+from utils.resilience.budget import CANCEL, ORDER, READ, Budget
 
 T = TypeVar("T")
 
@@ -105,6 +105,34 @@ class Guard:
             )
         except _NotTriedError:
             raise last from None  # what the venue did says more than that we do not ask it again
+
+    def admit_once(
+        self, *, cost: float, deadline: float, lane: str = ORDER, rate: tuple[float, float] | None = None
+    ) -> None:
+        """Take from the budgets what an order or a cancel costs, waiting for it where need be.
+
+        Args:
+            rate: the venue's own count of orders: how many a second in the long run, and how many at once.
+
+        Raises:
+            RateLimited: it would be there after the deadline only.
+            NotSent: the venue failed too often of late (a cancel is tried all the same).
+        """
+        if rate is not None:
+            per_second, burst = rate
+            self._budget.charge(
+                f"{self.key} orders", 1, rate_per_min=per_second * 60, burst=burst, deadline=deadline, lane=lane
+            )
+        self.charge(cost, deadline=deadline, lane=lane)
+        if lane != CANCEL:
+            try:
+                self._breaker.check(self.key)
+            except CrossbookError as error:
+                raise NotSent(error.message, venue=self._venue, hint=error.hint) from error
+
+    def once(self, fn: Callable[[], T], *, deadline: float) -> T:
+        """Call `fn` one time, for what was admitted by `admit_once`; nothing is ever tried again here."""
+        return self._call(fn, deadline)
 
     def charge(self, cost: float, *, deadline: float, lane: str = READ) -> None:
         """Take `cost` units of the venue's budget without calling anything (see `Budget.charge`)."""

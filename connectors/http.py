@@ -17,6 +17,7 @@ from httptools import HttpParserError, HttpParserUpgrade
 
 from connectors.endpoints import Address, Endpoints, is_loopback, look_up, split_url, tls_context
 from connectors.http_answer import Answer, inflated
+from connectors.unsigned import refuse_signed
 from domain.errors import BadAnswer, CrossbookError, NotSent, TimedOut, Unavailable
 
 if TYPE_CHECKING:
@@ -45,13 +46,17 @@ class ConnectTimedOut(TimedOut):
 
 @dataclass(frozen=True)
 class Request:
-    """What to ask: `url` is the venue's real one with its query; `cost` is in units of the venue's budget."""
+    """What to ask: `url` is the venue's real one with its query; `cost` is in units of the venue's budget.
+
+    `once` marks what must not reach the venue twice although its method is GET (Deribit's orders are GETs).
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     cost: float = 1.0
+    once: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,10 +85,12 @@ class HttpClient:
     Args:
         endpoints: where real hosts are reached.
         redact: removes secrets from text before it enters an error.
+        signs: let signed requests through; without it only public reads leave (see `connectors.unsigned`).
     """
 
-    def __init__(self, endpoints: Endpoints, redact: Callable[[str], str]) -> None:
+    def __init__(self, endpoints: Endpoints, redact: Callable[[str], str], *, signs: bool = True) -> None:
         self.endpoints = endpoints
+        self.signs = signs
         self._redact = redact
         self._idle: dict[tuple[str, str, int], list[tuple[float, socket.socket]]] = {}
         self._closed = False
@@ -93,8 +100,8 @@ class HttpClient:
     def send(self, request: Request, *, deadline: float) -> Response:
         """Ask and read the whole answer, whatever its status, until `deadline` (time.monotonic seconds).
 
-        A GET is sent a second time when a kept connection turns out to be closed before any byte of the answer;
-        anything else is sent once at most.
+        A GET that is not marked `once` is sent a second time when a kept connection turns out to be closed before any
+        byte of the answer; anything else is sent once at most.
 
         Raises:
             NotSent: when the URL or a header is unusable, or this environment does not serve the host.
@@ -102,6 +109,8 @@ class HttpClient:
             Unavailable: no connection (ConnectFailed: nothing was sent), or it broke before the answer was complete.
             BadAnswer: what came is cut off, too large or not HTTP.
         """
+        if not self.signs:
+            refuse_signed(request.method, request.url, request.headers)
         real = split_url(request.url)
         where = split_url(self.endpoints.resolve(request.url))
         # A redirection to this machine keeps the venue's name (as an entry in /etc/hosts would); a testnet has its own.
@@ -110,7 +119,8 @@ class HttpClient:
         exchange = _Exchange(self, real.host, where, named.host, deadline)
         started = time.perf_counter_ns()
         try:
-            answer = exchange.run(head + request.body, request.method)
+            repeatable = request.method in IDEMPOTENT and not request.once
+            answer = exchange.run(head + request.body, request.method, repeatable=repeatable)
             body = inflated(b"".join(answer.parts), answer.headers.get("content-encoding", ""), real.host, MAX_BODY)
         except CrossbookError as error:
             error.message = self._redact(error.message)
@@ -183,11 +193,11 @@ class _Exchange:
         self.received = 0
         self.received_at_ns = 0
 
-    def run(self, data: bytes, method: str) -> Answer:
+    def run(self, data: bytes, method: str, *, repeatable: bool) -> Answer:
         """Send over a kept connection if there is one, else over a new one."""
         connection = self._client.take(self._origin)
         if connection is not None:
-            answer = self._talk(connection, data, method, may_repeat=method in IDEMPOTENT)
+            answer = self._talk(connection, data, method, may_repeat=repeatable)
             if answer is not None:
                 return answer
         answer = self._talk(self.connect(), data, method, may_repeat=False)

@@ -98,6 +98,10 @@ class MarketCache:
         """List everything a venue has, by symbol."""
         return self._select("venue = ?", (venue,))
 
+    def of(self, venue: str) -> "VenueMarkets":
+        """Give one venue's part."""
+        return VenueMarkets(self, venue)
+
     def symbols(self, venue: str) -> list[str]:
         """List a venue's canonical symbols, sorted."""
         query = "SELECT symbol FROM instruments WHERE environment = ? AND venue = ? ORDER BY symbol"
@@ -248,6 +252,26 @@ class MarketCache:
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
             except OSError as problem:
                 raise _unwritable(self.path, problem) from error
+
+
+class VenueMarkets:
+    """One venue's instruments in the cache."""
+
+    def __init__(self, cache: MarketCache, venue: str) -> None:
+        self._cache = cache
+        self._venue = venue
+
+    def find(self, symbol: str) -> Instrument | None:
+        """Find one by its canonical symbol."""
+        return self._cache.find(self._venue, symbol)
+
+    def by_native(self, native_id: str) -> list[Instrument]:
+        """Find those that have one of the venue's own ids."""
+        return self._cache.by_native(self._venue, native_id)
+
+    def all(self) -> list[Instrument]:
+        """List them."""
+        return self._cache.all(self._venue)
 
 
 def _unwritable(path: Path, error: OSError) -> ConfigError:

@@ -11,7 +11,7 @@ from connectors.clocks import Clocks
 from connectors.environments import TESTNET, needs_testnet, place
 from connectors.market_cache import MarketCache
 from connectors.side_by_side import side_by_side
-from domain.errors import BadAnswer, ConfigError, CrossbookError, Refused, Retired, UsageError
+from domain.errors import BadAnswer, ConfigError, CrossbookError, Refused, Retired, Unsupported, UsageError
 from domain.time import rfc3339
 from utils.config.paths import cache_dir, state_dir
 from utils.resilience.store import open_store
@@ -19,8 +19,8 @@ from utils.resilience.store import open_store
 if TYPE_CHECKING:
     from connectors.guard import Guard
     from connectors.http import HttpClient
+    from connectors.trading import Trading
     from utils.config.settings import Config, VenueSettings
-    from utils.secrets import Credentials
 
 Progress = Callable[[str, str], None]
 """Told (venue, state in words) while instrument lists are downloaded."""
@@ -95,9 +95,11 @@ class Venues:
                     needs_testnet(name, testnets[name])
                 except CrossbookError as error:
                     self.failures[name] = error
-        self.endpoints, key = place(self.environment, state_dir(), testnets.values())
+        self.place = place(self.environment, state_dir(), testnets.values())
+        key = self.place.key
         self.cache = MarketCache(cache_dir() / "markets.sqlite", key, ttl_h=config.market_ttl_h)
         self._connectors: dict[str, Connector] = {}
+        self._tradings: dict[str, Trading] = {}
         self._http: HttpClient | None = None
         self._store = open_store()
         self.clocks = Clocks(self._store, key)
@@ -128,6 +130,24 @@ class Venues:
             if name not in self._connectors:
                 self._connectors[name] = self.classes[name](name, self._context(self.config.venues[name]))
             return self._connectors[name]
+
+    def trading(self, name: str) -> "Trading":
+        """Return the private half of a venue as this environment has it, made at the first call.
+
+        Raises:
+            Retired, Refused: as `connector` does; also where the venue's plug-in cannot trade.
+            ConfigError: its trading class cannot be loaded.
+        """
+        connector = self.connector(name)
+        with self._lock:
+            if name not in self._tradings:
+                class_path = self.place.broker or connector.trading_class
+                if class_path is None:
+                    raise Unsupported(f"The connector of {name} cannot trade.", venue=name)
+                module, _, attribute = class_path.partition(":")
+                made: Trading = getattr(import_module(module), attribute)(connector, self.cache.of(name))
+                self._tradings[name] = made
+            return self._tradings[name]
 
     def ensure_markets(
         self, names: Sequence[str] | None = None, progress: Progress | None = None, *, force: bool = False
@@ -195,20 +215,14 @@ class Venues:
             tell(name, "an older list is used")
 
     def _context(self, settings: "VenueSettings") -> VenueContext:
-        name, environment = settings.name, self.environment
-
-        def credentials() -> "Credentials | None":
-            from utils.secrets import credentials_for
-
-            return credentials_for(name, environment)
-
+        name = settings.name
         guard = self._guard(settings)
         return VenueContext(
-            environment=environment,
+            environment=self.environment,
             settings=settings,
             http=self.http,
             guard=guard,
-            credentials=credentials,
+            credentials=lambda: self.place.keys(name),
             deadline=self.deadline,
             clock_offset_ms=lambda: self.clocks.offset_ms(name),
         )
@@ -221,7 +235,7 @@ class Venues:
                 from connectors.http import HttpClient
                 from utils.secrets.redaction import redact
 
-                self._http = HttpClient(self.endpoints, redact)
+                self._http = HttpClient(self.place.endpoints, redact, signs=self.place.signs)
             return self._http
 
     def _guard(self, settings: "VenueSettings") -> "Guard":

@@ -16,6 +16,7 @@ from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
 from connectors.http import HttpClient
+from connectors.unsigned import refuse_signed_message
 from domain.errors import BadAnswer, GeoBlocked, RateLimited, Refused, TimedOut, Unavailable
 
 MAX_MESSAGE = 4 * 1024 * 1024
@@ -45,6 +46,7 @@ class WebSocket:
             HandshakeRefused, GeoBlocked, RateLimited: the venue did not let us in.
             BadAnswer: it does not speak the protocol.
         """
+        self._signs = client.signs
         connected = client.connect(url, deadline=deadline)
         self.host = connected.host
         self._socket: socket.socket = connected.connection
@@ -62,7 +64,9 @@ class WebSocket:
             raise
 
     def send(self, text: str, *, deadline: float) -> None:
-        """Send one message. Raises TimedOut or ConnectionEnded."""
+        """Send one message. Raises TimedOut or ConnectionEnded; NotSent where this environment signs nothing."""
+        if not self._signs:
+            refuse_signed_message(self.host, text)
         if self._protocol.state is not OPEN:
             raise ConnectionEnded(f"{self.host} closed the connection.")
         self._protocol.send_text(text.encode())

@@ -38,6 +38,7 @@ class Binance(NativeConnector):
     """Binance's public data."""
 
     exchange = "binance"
+    trading_class = "connectors.venues.binance_orders:BinanceTrading"
     market_groups = tuple(
         {"fetchMarkets": {"types": [section]}, "fetchMargins": False} for section in ("spot", "linear", "inverse")
     )

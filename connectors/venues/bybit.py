@@ -31,6 +31,7 @@ class Bybit(NativeConnector):
     """Bybit's public data."""
 
     exchange = "bybit"
+    trading_class = "connectors.venues.bybit_orders:BybitTrading"
     market_groups = (
         *({"fetchMarkets": {"types": [section]}} for section in ("spot", "linear", "inverse")),
         *(

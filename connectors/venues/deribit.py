@@ -33,6 +33,7 @@ class Deribit(NativeConnector):
     """Deribit's public data."""
 
     exchange = "deribit"
+    trading_class = "connectors.venues.deribit_orders:DeribitTrading"
     capabilities = Capabilities(
         kinds=frozenset(KINDS),
         book_depths=dict.fromkeys(("future", "option", "spot"), _DEPTHS),

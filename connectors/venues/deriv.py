@@ -70,6 +70,7 @@ ERRORS: Mapping[str, type[CrossbookError]] = {
 class Deriv(Connector):
     """Speaks v3; connections are kept between calls. Option `app_id`: your own, instead of the public test id."""
 
+    trading_class = "connectors.venues.deriv_orders:DerivTrading"
     capabilities = Capabilities(
         kinds=frozenset({SPOT}),
         books=False,

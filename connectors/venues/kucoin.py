@@ -34,6 +34,7 @@ class Kucoin(NativeConnector):
     """KuCoin's public data."""
 
     exchange = "kucoin"
+    trading_class = "connectors.venues.kucoin_orders:KucoinTrading"
     market_groups = tuple(
         {"fetchMarkets": {"types": types}, "uta": False, "hf": True} for types in (["spot"], ["swap", "future"])
     )

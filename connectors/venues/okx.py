@@ -31,6 +31,7 @@ class Okx(NativeConnector):
     """OKX's public data."""
 
     exchange = "okx"
+    trading_class = "connectors.venues.okx_orders:OkxTrading"
     market_groups = (
         *({"fetchMarkets": {"types": [section]}} for section in ("spot", "swap", "future")),
         *(

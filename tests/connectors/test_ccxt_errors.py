@@ -74,8 +74,13 @@ def test_a_clear_no_is_refused_whatever_was_asked(name: str) -> None:
 
 
 def test_rate_limits_on_a_submit_leave_the_outcome_unknown() -> None:
-    for name in ("RateLimitExceeded", "DDoSProtection", "InvalidNonce"):
+    for name in ("RateLimitExceeded", "DDoSProtection"):
         assert isinstance(translate(_make(name), Operation.SUBMIT, "v"), OutcomeUnknown)
+
+
+def test_an_order_with_a_wrong_time_stamp_was_never_looked_at() -> None:
+    assert isinstance(translate(_make("InvalidNonce"), Operation.SUBMIT, "v"), domain.Refused)
+    assert isinstance(translate(_make("InvalidNonce"), Operation.READ, "v"), domain.Unavailable)
 
 
 def test_what_is_no_ccxt_error_is_an_unreadable_answer_on_a_read_and_unknown_on_an_order() -> None:

@@ -213,9 +213,9 @@ def test_a_venue_without_a_test_environment_is_a_clear_refusal_there(plugin: Any
     venues = open_venues(config("testnet", one="my_venues:Good", two="my_venues:Open"))
     assert isinstance(venues.failures["two"], Refused)
     assert "has no test environment" in venues.failures["two"].message
-    assert venues.endpoints.resolve("https://api.good.test/x") == "https://test.good.test/x"
+    assert venues.place.endpoints.resolve("https://api.good.test/x") == "https://test.good.test/x"
     with pytest.raises(NotSent):
-        venues.endpoints.resolve("https://api.live.test/x")
+        venues.place.endpoints.resolve("https://api.live.test/x")
     assert venues.cache.environment_key == "testnet"
 
 
@@ -223,7 +223,7 @@ def test_paper_and_live_share_the_live_markets_and_reach_the_real_hosts(plugin: 
     for environment in ("paper", "live"):
         venues = open_venues(config(environment, one="my_venues:Good"))
         assert venues.cache.environment_key == "live"
-        assert venues.endpoints.resolve("https://api.live.test/x") == "https://api.live.test/x"
+        assert venues.place.endpoints.resolve("https://api.live.test/x") == "https://api.live.test/x"
 
 
 def _state(home: Path, text: str) -> None:
@@ -236,9 +236,9 @@ def test_sim_goes_to_the_simulator_only_and_keeps_lists_per_universe(plugin: Any
     _state(home, json.dumps(state))
     venues = open_venues(config("sim", one="my_venues:Good"))
     assert venues.cache.environment_key == "sim/synthetic-9"
-    assert venues.endpoints.resolve("https://api.good.test/x") == "http://127.0.0.1:9/x"
+    assert venues.place.endpoints.resolve("https://api.good.test/x") == "http://127.0.0.1:9/x"
     with pytest.raises(NotSent, match="does not serve host"):
-        venues.endpoints.resolve("https://api.live.test/x")
+        venues.place.endpoints.resolve("https://api.live.test/x")
 
 
 def test_sim_without_a_simulator_says_how_to_start_it(plugin: Any) -> None:
@@ -255,11 +255,18 @@ def test_an_unreadable_simulator_state_is_a_configuration_error(plugin: Any, hom
 
 
 def test_keys_are_looked_up_only_when_they_are_asked_for(plugin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    connector = open_venues(config(one="my_venues:Good")).connector("one")
+    connector = open_venues(config("live", one="my_venues:Good")).connector("one")
     assert connector.context.credentials() is None
     monkeypatch.setenv("ONE_API_KEY", "k-12345")
     monkeypatch.setenv("ONE_API_SECRET", "s-12345")
     assert isinstance(connector.context.credentials(), Credentials)
+
+
+def test_paper_has_no_keys_even_where_there_are_some(plugin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONE_API_KEY", "k-12345")
+    monkeypatch.setenv("ONE_API_SECRET", "s-12345")
+    connector = open_venues(config("paper", one="my_venues:Good")).connector("one")
+    assert connector.context.credentials() is None
 
 
 def test_every_venue_of_the_shipped_configuration_loads() -> None:

@@ -15,9 +15,10 @@ from domain.time import rfc3339
 from utils.resilience.store import Store
 
 READ = "read"
+ORDER = "order"
 CANCEL = "cancel"
-LANES = {READ: 0.8, CANCEL: 1.0}
-"""Share of the burst that a lane may use: what reads leave is there when an order must be cancelled."""
+LANES = {READ: 0.8, ORDER: 0.9, CANCEL: 1.0}
+"""Share of the burst that a lane may use: what reads and orders leave is there when an order must be cancelled."""
 LONGEST_BLOCK_S = 3 * 86_400.0
 """Longest ban a venue hands out; anything later comes from a clock that was wrong."""
 _MAX_JITTER_S = 0.05

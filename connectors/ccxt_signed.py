@@ -1,0 +1,151 @@
+"""Signed calls of a venue's ccxt class: what changes something is called once, reads are guarded as all reads are."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from connectors.ccxt_errors import Operation, translate
+from connectors.http import ConnectFailed, ConnectTimedOut
+from connectors.trading import Instruments, Trading
+from domain.errors import CredentialsError, CrossbookError, NotSent, Refused
+from domain.instruments import Instrument
+from utils.resilience.budget import CANCEL, ORDER
+
+if TYPE_CHECKING:
+    from ccxt.base.exchange import Exchange
+
+    from connectors.ccxt_connector import CcxtConnector
+    from connectors.ccxt_session import CcxtSession
+
+T = TypeVar("T")
+
+
+class CcxtSigned(Trading):
+    """How a ccxt venue's private calls are made.
+
+    Args:
+        connector: the venue's public half, whose transport, guard and market store are used.
+        instruments: the venue's instruments, from the cache.
+    """
+
+    options: ClassVar[Mapping[str, Any]] = {}
+    """ccxt options of signed calls: no probe or extra call may precede an order."""
+    meanings: ClassVar[Mapping[str, type[CrossbookError]]] = {}
+    """What the venue's own error codes mean for an order or a cancel, where ccxt's class says something else."""
+
+    def __init__(self, connector: "CcxtConnector", instruments: Instruments) -> None:
+        super().__init__(connector.venue)
+        self.connector = connector
+        self.context = connector.context
+        self._instruments = instruments
+        self._known: dict[str, Instrument | None] = {}
+        self._idle: list[CcxtSession] = []
+        self._lock = Lock()
+
+    def admit(self) -> None:
+        """Take an order's share of the budgets."""
+        self._admit(ORDER)
+
+    def change(self, work: Callable[["Exchange"], T], *, lane: str = CANCEL) -> T:
+        """Make one call that changes an order, one time: cancels and amendments."""
+        self._admit(lane)
+        return self.once(Operation.CANCEL, work)
+
+    def once(self, operation: Operation, work: Callable[["Exchange"], T]) -> T:
+        """Make one call, one time, and translate what goes wrong; the budgets were asked before.
+
+        Whatever is raised before a request was handed to the transport means that nothing left.
+        """
+
+        def attempt() -> T:
+            with self._signing() as session:
+                before = session.requests
+                session.answer = None
+                try:
+                    return work(session.exchange)
+                # ccxt raises its own errors, and anything at all when an answer has an unexpected shape;
+                # each is translated, and kept as the cause.
+                except Exception as error:
+                    raise self._meaning(error, operation, session, sent=session.requests > before) from error
+
+        return self.context.guard.once(attempt, deadline=self.context.deadline())
+
+    def _admit(self, lane: str) -> None:
+        self.context.guard.admit_once(
+            cost=self.rules.order_cost, deadline=self.context.deadline(), lane=lane, rate=self.rules.order_rate
+        )
+
+    def read(self, work: Callable[["Exchange"], T], *, cost: float | None = None) -> T:
+        """Make a signed read within the guard, which asks again after a passing failure."""
+
+        def attempt() -> T:
+            with self._signing() as session:
+                try:
+                    return work(session.exchange)
+                except CrossbookError:
+                    raise
+                except Exception as error:
+                    raise translate(error, Operation.READ, self.venue, session.answer) from error
+
+        cost = self.rules.order_cost if cost is None else cost
+        return self.context.guard.read(attempt, cost=cost, deadline=self.context.deadline())
+
+    def ask(self, method: str, *args: Any) -> Any:
+        """Make a signed read by a method of the ccxt class."""
+        return self.read(lambda exchange: getattr(exchange, method)(*args))
+
+    def _meaning(self, error: Exception, operation: Operation, session: "CcxtSession", *, sent: bool) -> CrossbookError:
+        if not sent or isinstance(error, (ConnectFailed, ConnectTimedOut)):
+            found = translate(error, Operation.READ, self.venue)
+            if isinstance(found, (Refused, NotSent, CredentialsError)):
+                return found
+            return NotSent(found.message, venue=self.venue, hint=found.hint)
+        found = translate(error, operation, self.venue, session.answer)
+        for code, kind in self.meanings.items():
+            if code in found.message and not isinstance(found, kind):
+                return kind(found.message, venue=self.venue, hint=found.hint)
+        return found
+
+    @contextmanager
+    def _signing(self) -> "Iterator[CcxtSession]":
+        """Lend a ccxt object that has the keys and finds every market; they are not made for several threads."""
+        with self._lock:
+            session = self._idle.pop() if self._idle else None
+        if session is None:
+            session = self._opened()
+        try:
+            yield session
+        finally:
+            with self._lock:
+                self._idle.append(session)
+
+    def _opened(self) -> "CcxtSession":
+        from connectors.ccxt_lazy_markets import install
+        from connectors.ccxt_session import CcxtSession
+
+        credentials = self.context.credentials()
+        if credentials is None:
+            raise CredentialsError(
+                f"There are no keys for {self.venue} in the environment {self.context.environment}.",
+                venue=self.venue,
+                hint="Set them as README.md says under Keys, or use --env sim or --env paper.",
+            )
+        store = self.connector.market_store()
+        options = {**self.options, **self.context.settings.options}
+        session = CcxtSession(self.connector.exchange_id, self.context, options, self.connector.headers, credentials)
+        if store.is_empty():
+            store.replace(session.exchange.fetch_markets())
+        install(session.exchange, store)
+        return session
+
+
+def is_not_found(error: CrossbookError) -> bool:
+    """Tell whether a refusal says that the venue has no such order."""
+    return any(type(cause).__name__ == "OrderNotFound" for cause in _causes(error))
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__

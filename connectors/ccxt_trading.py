@@ -1,0 +1,266 @@
+"""Trading through a venue's ccxt class: signed calls that are made once, and reads that say only what was answered.
+
+A venue's own file (`connectors/venues/<venue>_orders.py`) subclasses this with its rules, and overrides what ccxt does
+not do alike everywhere: how a client id goes out, how an order is found by it, where trigger orders are kept.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from connectors.ccxt_errors import Operation
+from connectors.ccxt_orders import read_balances, read_fill, read_order, read_payment, read_position
+from connectors.ccxt_signed import CcxtSigned, is_not_found
+from connectors.trading import OrderRate, OrderRef, TradingRules
+from domain.errors import NotListed, NotSent, OutcomeUnknown, Refused
+from domain.instruments import FUTURE, KINDS, OPTION, PERPETUAL, Instrument
+from domain.money import plain
+from domain.orders import (
+    FOK,
+    GTC,
+    IOC,
+    LIMIT,
+    MARKET,
+    PRICED,
+    TRIGGERED,
+    Balance,
+    Fill,
+    FundingPayment,
+    OrderReport,
+    OrderSpec,
+    Position,
+)
+from utils.resilience.budget import ORDER
+
+if TYPE_CHECKING:
+    from ccxt.base.exchange import Exchange
+
+T = TypeVar("T")
+
+_MAX_PAGES = 100
+
+
+class CcxtTrading(CcxtSigned):
+    """One venue's private side through ccxt.
+
+    Args:
+        connector: the venue's public half, whose transport, guard and market store are used.
+        instruments: the venue's instruments, from the cache.
+    """
+
+    rules = TradingRules(
+        types=dict.fromkeys(KINDS, frozenset({LIMIT, MARKET})),
+        tifs=dict.fromkeys(KINDS, frozenset({GTC, IOC, FOK})),
+        post_only=frozenset(KINDS),
+        reduce_only=frozenset({PERPETUAL, FUTURE, OPTION}),
+        client_id_note="Whatever the exchange does with ccxt's clientOrderId; not checked for this one.",
+        acceptance_ms=60_000,
+        settling_ms=5_000,
+        order_rate=OrderRate(1, 5),
+        cancel_all=False,
+    )
+    """Cautious rules for an exchange without a file of its own."""
+    page: ClassVar[int] = 100
+    """How many rows a list is asked for at once."""
+    # --- orders ------------------------------------------------------------------------------------------------------
+
+    def submit(self, instrument: Instrument, spec: OrderSpec) -> OrderReport:
+        """Send one order, once; numbers go out as text, exactly as they are in `spec`."""
+        amount = self.wire_size(instrument, spec.size)
+        price = None if spec.type not in PRICED or spec.price is None else plain(spec.price)
+        params = self.order_params(instrument, spec)
+        kind = LIMIT if spec.type in PRICED else MARKET
+
+        def create(exchange: "Exchange") -> OrderReport:
+            raw = exchange.create_order(instrument.symbol, kind, spec.side, amount, price, params)
+            report = self.reading_order(raw, instrument)
+            if report.order_id is None:
+                raise OutcomeUnknown(
+                    f"{self.venue} answered without an order id.", venue=self.venue, hint="Look the order up."
+                )
+            return report
+
+        return self.once(Operation.SUBMIT, create)
+
+    def order_params(self, instrument: Instrument, spec: OrderSpec) -> dict[str, Any]:
+        """Say everything but side, size and price in ccxt's terms."""
+        params: dict[str, Any] = {"clientOrderId": spec.client_id}
+        if spec.type in TRIGGERED and spec.stop_price is not None:
+            params["triggerPrice"] = plain(spec.stop_price)
+        if spec.tif != GTC:
+            params["timeInForce"] = spec.tif.upper()
+        if spec.post_only:
+            params["postOnly"] = True
+        if spec.reduce_only:
+            params["reduceOnly"] = True
+        return params
+
+    def wire_size(self, instrument: Instrument, size: Decimal) -> str:
+        """Count a size as the venue does."""
+        return plain(size / instrument.unit_size)
+
+    def cancel(self, ref: OrderRef) -> None:
+        """Cancel one order by the venue's id, or by ours."""
+        symbol = ref.instrument.symbol
+        self.change(lambda exchange: exchange.cancel_order(ref.order_id, symbol, self.ref_params(ref)))
+
+    def amend(self, ref: OrderRef, current: OrderReport, *, size: Decimal | None, price: Decimal | None) -> OrderReport:
+        """Change a resting order in place."""
+        if ref.instrument.kind not in self.rules.amend:
+            raise self._unsupported(f"amending of {ref.instrument.kind} orders")
+        new_size, new_price = size or current.size, price or current.price
+        if new_size is None or new_price is None or current.type is None:
+            raise NotSent(f"{self.venue}: the order's size and price are not known.", hint="See: order status ID.")
+        amount, kind = self.wire_size(ref.instrument, new_size), LIMIT if current.type in PRICED else MARKET
+
+        def edit(exchange: "Exchange") -> OrderReport:
+            raw = exchange.edit_order(
+                ref.order_id, ref.instrument.symbol, kind, current.side, amount, plain(new_price), self.ref_params(ref)
+            )
+            return self.reading_order(raw, ref.instrument)
+
+        return self.change(edit, lane=ORDER)
+
+    def ref_params(self, ref: OrderRef) -> dict[str, Any]:
+        """Say in ccxt's terms which order is meant, beside its id."""
+        params: dict[str, Any] = {}
+        if ref.order_id is None:
+            params["clientOrderId"] = ref.client_id
+        if ref.family == "trigger":
+            params["trigger"] = True
+        return params
+
+    def find(self, ref: OrderRef) -> OrderReport | None:
+        """Look one order up; None where ccxt says that the venue has none."""
+        symbol = ref.instrument.symbol
+        try:
+            raw = self.ask("fetch_order", ref.order_id, symbol, self.ref_params(ref))
+        except Refused as error:
+            if is_not_found(error):
+                return None
+            raise
+        return self.reading_order(raw, ref.instrument) if raw.get("id") else None
+
+    # --- lists -------------------------------------------------------------------------------------------------------
+
+    def open_orders(self, instrument: Instrument | None = None) -> list[OrderReport]:
+        """List what is open, of every family."""
+        symbol = None if instrument is None else instrument.symbol
+        found: dict[tuple[str, str | None], OrderReport] = {}
+        for params in self.open_queries(instrument):
+            rows = self.ask("fetch_open_orders", symbol, None, None, params)
+            for report in self.orders_of(rows):
+                found.setdefault((report.symbol, report.order_id), report)
+        return list(found.values())
+
+    def open_queries(self, instrument: Instrument | None) -> Iterable[Mapping[str, Any]]:
+        """List the ccxt params of the calls which together list all open orders (None: of every instrument)."""
+        del instrument
+        return ({}, {"trigger": True})
+
+    def closed_orders(self, instrument: Instrument, since_ms: int) -> list[OrderReport]:
+        """List finished orders, page by page."""
+        rows = self.ask("fetch_closed_orders", instrument.symbol, since_ms, self.page)
+        return self.orders_of(rows)
+
+    def fills(self, instrument: Instrument, since_ms: int) -> list[Fill]:
+        """List own trades, oldest first, page by page."""
+        found: dict[str, Fill] = {}
+        start_ms = since_ms
+        for _ in range(_MAX_PAGES):
+            params = self.fill_params(instrument, start_ms)
+            rows = self.ask("fetch_my_trades", instrument.symbol, start_ms, self.page, params)
+            page = [self.reading(read_fill, row, instrument, self.client_id_of(row)) for row in rows]
+            fresh = [fill for fill in page if fill.trade_id not in found]
+            found |= {fill.trade_id: fill for fill in fresh}
+            if not fresh or len(page) < self.page:
+                break
+            start_ms = max(fill.time_ms for fill in page)
+        return sorted(found.values(), key=lambda fill: (fill.time_ms, fill.trade_id))
+
+    def fill_params(self, instrument: Instrument, since_ms: int) -> Mapping[str, Any]:
+        """Say what else ccxt needs in order to list own trades."""
+        del instrument, since_ms
+        return {}
+
+    def client_id_of(self, row: Mapping[str, Any]) -> str | None:
+        """Find our id in a trade, where the venue repeats it."""
+        del row
+        return None
+
+    def balances(self) -> list[Balance]:
+        """List what is not zero in every wallet of `balance_queries`."""
+        found: list[Balance] = []
+        for wallet, params in self.balance_queries().items():
+            raw = self.ask("fetch_balance", params)
+            found += self.reading(read_balances, raw, self.venue, wallet)
+        return found
+
+    def balance_queries(self) -> Mapping[str, Mapping[str, Any]]:
+        """Name the wallets that orders use, and the ccxt params that ask for each."""
+        return {"trading": {}}
+
+    def positions(self) -> list[Position]:
+        """List open positions of every product."""
+        found = {}
+        for params in self.position_queries():
+            rows = self.ask("fetch_positions", None, params)
+            for row in rows:
+                position = self.reading(read_position, row, self.instrument(str(row["symbol"])))
+                if position is not None:
+                    found[position.symbol] = position
+        return list(found.values())
+
+    def position_queries(self) -> Iterable[Mapping[str, Any]]:
+        """List the ccxt params of the calls which together list all positions."""
+        return ({},)
+
+    def funding_payments(self, instrument: Instrument, since_ms: int) -> list[FundingPayment]:
+        """List funding paid and received, oldest first, page by page."""
+        found: dict[str, FundingPayment] = {}
+        start_ms = since_ms
+        for _ in range(_MAX_PAGES):
+            rows = self.ask("fetch_funding_history", instrument.symbol, start_ms, self.page)
+            page = [self.reading(read_payment, row, instrument) for row in rows]
+            fresh = [payment for payment in page if payment.payment_id not in found]
+            found |= {payment.payment_id: payment for payment in fresh}
+            if not fresh or len(page) < self.page:
+                break
+            start_ms = max(payment.time_ms for payment in page)
+        return sorted(found.values(), key=lambda payment: payment.time_ms)
+
+    def cancel_all(self, instrument: Instrument) -> None:
+        """Cancel every order of an instrument."""
+        if not self.rules.cancel_all:
+            raise self._unsupported("cancel-all call")
+        self.change(lambda exchange: exchange.cancel_all_orders(instrument.symbol))
+
+    def orders_of(self, rows: Iterable[Mapping[str, Any]]) -> list[OrderReport]:
+        """Read unified orders of several instruments; those of instruments that are not listed are left out."""
+        found = []
+        for row in rows:
+            instrument = self.known(str(row.get("symbol")))
+            if instrument is not None:
+                found.append(self.reading_order(row, instrument))
+        return found
+
+    def reading_order(self, raw: Mapping[str, Any], instrument: Instrument) -> OrderReport:
+        """Read one unified order; a venue overrides it where ccxt's reading is not the whole truth."""
+        return self.reading(read_order, raw, instrument)
+
+    def reading(self, parse: Callable[..., T], *values: Any) -> T:
+        """Run a parser; what it cannot read is a bad answer (of an order: an unknown outcome, see `once`)."""
+        return self.connector.reading(parse, *values)
+
+    def instrument(self, symbol: str) -> Instrument:
+        """Find an instrument of the venue by its canonical symbol. Raises NotListed."""
+        found = self.known(symbol)
+        if found is None:
+            raise NotListed(f"{self.venue} lists no {symbol}.", venue=self.venue)
+        return found
+
+    def known(self, symbol: str) -> Instrument | None:
+        """Find an instrument of the venue, or None."""
+        if symbol not in self._known:
+            self._known[symbol] = self._instruments.find(symbol)
+        return self._known[symbol]

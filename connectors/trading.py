@@ -1,0 +1,192 @@
+"""The trading half of the connector contract: what a venue's plug-in offers to somebody with a key.
+
+Nothing here is ever sent twice. Each method makes the calls it names, once, and says what it knows afterwards:
+
+    NotSent          no byte of the request left this machine (no connection, no credentials)
+    RateLimited      of an order or a cancel: our own budget is empty; nothing left either
+    Refused          the venue said no; nothing happened there
+    OutcomeUnknown   it may or may not have happened: look it up before anything else
+    Unavailable      a read that got no answer; nothing follows from it, least of all "there is no order"
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
+
+from domain.errors import Unsupported
+from domain.instruments import Instrument
+from domain.orders import (
+    LIMIT,
+    MARKET,
+    REGULAR,
+    STOP,
+    STOP_LIMIT,
+    Balance,
+    Fill,
+    FundingPayment,
+    KeyPermissions,
+    OrderReport,
+    OrderSpec,
+    Position,
+)
+
+UNIQUE_EVER, UNIQUE_OPEN, NOT_UNIQUE, NO_IDS = "ever", "open", "none", "no_ids"
+"""Among which orders a venue refuses a client id that was used already."""
+
+EVERY_TYPE = frozenset({LIMIT, MARKET, STOP, STOP_LIMIT})
+
+
+_NO_FACTS: Mapping[str, str] = MappingProxyType({})
+
+
+class OrderRef(NamedTuple):
+    """Which order is meant: by the venue's id, by ours, or by both; `family` is where it began.
+
+    `facts` is what `Trading.prepare` returned for it before it was sent (from the journal); empty where there is none.
+    `since_ms` is when it was written down (our clock), so that a look-up in lists knows where to begin.
+    """
+
+    instrument: Instrument
+    order_id: str | None
+    client_id: str | None
+    family: str = REGULAR
+    facts: Mapping[str, str] = _NO_FACTS
+    since_ms: int | None = None
+
+
+class OrderRate(NamedTuple):
+    """How many orders a venue takes: `per_second` in the long run, `burst` at once."""
+
+    per_second: float
+    burst: float
+
+
+_USUAL_RATE = OrderRate(10, 10)
+
+
+@dataclass(frozen=True)
+class TradingRules:
+    """What a venue's trading can do, as data.
+
+    A flag or type that is absent is refused before anything is sent. Keys of the mappings are instrument kinds
+    (`spot`, `perpetual`, `future`, `option`).
+    """
+
+    types: Mapping[str, frozenset[str]]
+    tifs: Mapping[str, frozenset[str]]
+    post_only: frozenset[str] = frozenset()
+    reduce_only: frozenset[str] = frozenset()
+    amend: frozenset[str] = frozenset()
+    client_id: str = r"[A-Za-z0-9]{1,32}"
+    """A pattern that a whole client id has to match."""
+    client_id_unique: str = UNIQUE_OPEN
+    client_id_note: str = ""
+    """One sentence for docs/orders.md: what the id guarantees, and what is impossible."""
+    acceptance_ms: int = 10_000
+    """How long after it was signed a request that was lost on the way may still be accepted (source in the class)."""
+    settling_ms: int = 2_000
+    """How long afterwards the venue's lists may still lack an order that it has accepted."""
+    order_rate: OrderRate = _USUAL_RATE
+    order_cost: float = 1.0
+    """What an order or a cancel costs in units of the venue's request budget."""
+    cancel_all: bool = True
+    cancel_after_s: tuple[int, int] | None = None
+    """Shortest and longest time of the venue's dead-man switch; None where it has none that works over REST."""
+    asynchronous: bool = False
+    """An acknowledgement says only that the request came in; the order may still be refused by the matching engine."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+class Instruments(Protocol):
+    """One venue's instruments, from the cache."""
+
+    def find(self, symbol: str) -> Instrument | None:
+        """Find one by its canonical symbol."""
+
+    def by_native(self, native_id: str) -> list[Instrument]:
+        """Find those that have one of the venue's own ids (a spot pair and a perpetual may share it)."""
+
+    def all(self) -> list[Instrument]:
+        """List them."""
+
+
+class Trading(ABC):
+    """One venue's private side. Sizes are in the instrument's lot unit (see `domain.orders`)."""
+
+    rules: TradingRules
+
+    def __init__(self, venue: str) -> None:
+        self.venue = venue
+
+    def prepare(self, instrument: Instrument, spec: OrderSpec) -> Mapping[str, str]:
+        """Read, just before `submit`, what a later look-up of this order needs; journaled with the intent.
+
+        Nothing here places anything. Empty where client ids are enough. What `submit` itself needs of it is kept by
+        this object under the spec's client id; `submit` without `prepare` prepares by itself.
+        """
+        del instrument, spec
+        return {}
+
+    def admit(self) -> None:
+        """Take an order's share of the request budgets, waiting for it until the deadline; before it is written down.
+
+        Raises RateLimited or NotSent; nothing is sent here.
+        """
+
+    @abstractmethod
+    def submit(self, instrument: Instrument, spec: OrderSpec) -> OrderReport:
+        """Send one order, once, after `admit`. `status` is None where the venue only acknowledges it."""
+
+    @abstractmethod
+    def cancel(self, ref: OrderRef) -> None:
+        """Cancel one order. Raises Refused where it is closed already, OutcomeUnknown where only a look-up tells."""
+
+    def amend(self, ref: OrderRef, current: OrderReport, *, size: Decimal | None, price: Decimal | None) -> OrderReport:
+        """Change the size or the price of a resting order in place (`current`: what the venue last said of it)."""
+        raise self._unsupported("amending orders")
+
+    @abstractmethod
+    def find(self, ref: OrderRef) -> OrderReport | None:
+        """Look one order up wherever the venue may have it; None only when the venue says that it has no such order."""
+
+    @abstractmethod
+    def open_orders(self, instrument: Instrument | None = None) -> list[OrderReport]:
+        """List what is open, of every family, all pages; None: of every instrument."""
+
+    @abstractmethod
+    def closed_orders(self, instrument: Instrument, since_ms: int) -> list[OrderReport]:
+        """List finished orders that were created since `since_ms`, every family, oldest first, all pages."""
+
+    @abstractmethod
+    def fills(self, instrument: Instrument, since_ms: int) -> list[Fill]:
+        """List own trades since `since_ms`, oldest first, all pages."""
+
+    @abstractmethod
+    def balances(self) -> list[Balance]:
+        """List what is not zero, in every wallet that orders use."""
+
+    @abstractmethod
+    def positions(self) -> list[Position]:
+        """List open derivative positions of every product."""
+
+    def funding_payments(self, instrument: Instrument, since_ms: int) -> list[FundingPayment]:
+        """List funding paid and received since `since_ms`, oldest first, all pages."""
+        raise self._unsupported("funding payments")
+
+    def cancel_all(self, instrument: Instrument) -> None:
+        """Cancel every order of one instrument, every family, as the venue does it in one go."""
+        raise self._unsupported("cancel-all call")
+
+    def cancel_after(self, seconds: int | None) -> None:
+        """Have the venue cancel everything unless told again within `seconds`; None switches that off."""
+        raise self._unsupported("dead-man switch")
+
+    def permissions(self) -> KeyPermissions | None:
+        """Ask what the key may do; None where the venue does not tell."""
+        return None
+
+    def _unsupported(self, what: str) -> Unsupported:
+        return Unsupported(f"{self.venue} has no {what}.", venue=self.venue)

@@ -1,0 +1,1 @@
+"""What a simulated venue does with orders: accounts, matching, fills, balances and positions. No wire formats here."""
