@@ -31,6 +31,7 @@ COMMANDS = {
     "doctor": ("commands.doctor:doctor", "Check configuration, keys, clocks, venues, caches and disk."),
     "funding": ("commands.funding:funding", "Funding rates of perpetuals, made comparable."),
     "impact": ("commands.impact:impact", "What a market order of a given size would cost."),
+    "order": ("commands.order:order", "Place, cancel and follow orders."),
     "ratelimit": ("commands.ratelimit:ratelimit", "Request budgets, bans and circuit breakers per venue."),
     "simulator": ("commands.simulator:simulator", "Run every venue on this machine, over its real wire."),
     "symbols": ("commands.symbols:symbols", "List, map and explain symbols across venues."),

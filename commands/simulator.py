@@ -31,7 +31,7 @@ def run(**options: Any) -> None:
     from simulator.run import Options
     from simulator.run import run as serve
 
-    options |= {name: bool(options[name]) for name in ("tls", "frozen", "loop", "no_limits")}
+    options |= {name: bool(options[name]) for name in ("tls", "frozen", "loop", "no_limits", "fresh")}
     try:
         serve(Options(state_dir(), **options), _announce, log_to_file=True)
     except SimulatorError as error:

@@ -19,6 +19,7 @@ _OPTIONS = (
     click.option("--hold", type=click.Choice(("start", "end")), help="Keep the tape at its start or end."),
     click.option("--loop", is_flag=True, default=None, help="Begin the tape anew when it is over."),
     click.option("--no-limits", is_flag=True, default=None, help="Answer however often a venue is asked."),
+    click.option("--fresh", is_flag=True, default=None, help="Begin with empty accounts (and another market)."),
     click.option("--faults", type=_FILE, metavar="FILE", help="Begin with the faults in this file."),
     click.option("--tls", is_flag=True, default=None, help="Serve https and wss, with an authority made on the spot."),
     click.option("--port-base", type=click.IntRange(1, 65_000), metavar="N", help="Use the ports N, N+1, …"),
@@ -29,8 +30,8 @@ _OPTIONS = (
 
 
 def start_options(command: Command) -> Command:
-    """Add the options; the command gets `seed, tape, frozen, hold, loop, no_limits, faults,
-    tls, port_base, idle_s`.
+    """Add the options; the command gets `seed, tape, frozen, hold, loop, no_limits, fresh,
+    faults, tls, port_base, idle_s`.
 
     What is left out comes from the configuration, except that a tape needs no seed and a seed no tape.
     """

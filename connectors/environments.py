@@ -23,12 +23,14 @@ Keys = Callable[[str], "Credentials | None"]
 class Place(NamedTuple):
     """An environment's endpoints, the key of its market cache, and how orders go there.
 
-    `keys` finds what a venue's requests are signed with. Where `signs` is false the transport lets nothing through
-    that is signed. `broker` is the trading class for every venue; None: each venue's own.
+    `journal` is the key under which orders are written down. `keys` finds what a venue's requests are signed with.
+    Where `signs` is false the transport lets nothing through that is signed. `broker` is the trading class for every
+    venue; None: each venue's own.
     """
 
     endpoints: Endpoints
     key: str
+    journal: str
     keys: Keys
     signs: bool = True
     broker: str | None = None
@@ -49,18 +51,26 @@ def place(environment: str, folder: Path, testnets: Iterable[Mapping[str, str]])
         ConfigError: the environment is unknown, or the simulator's state file cannot be read.
     """
     if environment == PAPER:
-        return Place(Endpoints(None), LIVE, lambda _: None, signs=False, broker=PAPER_BROKER)
+        return Place(Endpoints(None), LIVE, PAPER, lambda _: None, signs=False, broker=PAPER_BROKER)
     if environment == LIVE:
-        return Place(Endpoints(None), LIVE, _users_keys(environment))
+        return Place(Endpoints(None), LIVE, LIVE, _users_keys(environment))
     if environment == TESTNET:
         hosts = {host: base for item in testnets for host, base in item.items()}
-        return Place(Endpoints(hosts, closed=True, name="the test environment"), TESTNET, _users_keys(environment))
+        return Place(
+            Endpoints(hosts, closed=True, name="the test environment"), TESTNET, TESTNET, _users_keys(environment)
+        )
     if environment != SIM:
         raise ConfigError(f"There is no environment {environment!r}.", hint="Use paper, sim, testnet or live.")
     state = simulator_state(folder)
     ca_file = state.get("ca_file")
     endpoints = Endpoints(state["hosts"], closed=True, ca_file=None if ca_file is None else str(ca_file))
-    return Place(endpoints, f"{SIM}/{state['universe']}", lambda venue: _published(state, venue))
+    key = f"{SIM}/{state['universe']}"
+    return Place(endpoints, key, key, lambda venue: _published(state, venue))
+
+
+def journal_key(environment: str, folder: Path) -> str:
+    """Answer the key of an environment's journal, as `place` does. Raises NotSent: `sim`, and it does not run."""
+    return environment if environment != SIM else f"{SIM}/{simulator_state(folder)['universe']}"
 
 
 def _users_keys(environment: str) -> Keys:

@@ -1,0 +1,101 @@
+"""What every order command works with: venues and their private halves, the journal, the policy and a deadline."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from connectors.trading import OrderRef, Trading
+from domain.errors import NotListed, Unsupported
+from domain.instruments import Instrument
+from domain.orders import REGULAR, TRIGGER, TRIGGERED
+from market_data.listing import locate, unknown
+from order_management.costs import Look
+
+if TYPE_CHECKING:
+    from connectors.registry import Venues
+    from order_management.journal import Journal, JournalOrder
+    from order_management.policy.chain import Policy
+    from utils.config.settings import Config
+
+DEPTH = 100
+"""How many levels of the book an order is held against."""
+
+
+class Desk:
+    """One run's order desk. Clocks are replaced in tests."""
+
+    def __init__(
+        self,
+        venues: "Venues",
+        config: "Config",
+        journal: "Journal",
+        policy: "Policy",
+        deadline: Callable[[], float],
+        *,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """Wire it; `deadline` answers until when (time.monotonic seconds) the running command may wait."""
+        self.venues = venues
+        self.config = config
+        self.environment = config.environment
+        self.journal = journal
+        self.policy = policy
+        self.deadline = deadline
+        self.clock_ns = clock_ns
+        self._looks: dict[tuple[str, str], Look] = {}
+
+    def trading(self, venue: str) -> Trading:
+        """Give a venue's private half."""
+        return self.venues.trading(venue)
+
+    def instrument(self, venue: str, symbol: str) -> Instrument:
+        """Find the instrument that a symbol (canonical, or the venue's own id) means at a venue.
+
+        Raises:
+            UnknownSymbol, AmbiguousSymbol: naming what is near.
+            NotListed: the venue lists it in other units than were asked for.
+        """
+        found = self.venues.cache.find(venue, symbol)
+        if found is not None:
+            return found
+        if venue in self.venues.failures:
+            raise self.venues.failures[venue]
+        target = locate(self.venues.cache, [venue], symbol)
+        listed = target.listed.get(venue)
+        if listed is None:
+            raise unknown(self.venues.cache, [venue], target)
+        if listed.rescaled:
+            raise NotListed(
+                f"{venue} lists {listed.instrument.symbol}, which counts in other units than {symbol}.",
+                venue=venue,
+                hint=f"Order {listed.instrument.symbol}.",
+            )
+        return listed.instrument
+
+    def look(self, instrument: Instrument, max_age_ms: int = 0) -> Look:
+        """See the venue's market now, or as it was at most `max_age_ms` ago."""
+        key = (instrument.venue, instrument.symbol)
+        kept = self._looks.get(key)
+        if kept is not None and self.clock_ns() - kept.quote.received_at_ns <= max_age_ms * 1_000_000:
+            return kept
+        connector = self.venues.connector(instrument.venue)
+        try:
+            book = connector.fetch_book(instrument, DEPTH)
+            seen = Look(book.quote(), book)
+        except Unsupported:
+            seen = Look(connector.fetch_quote(instrument), None)
+        self._looks[key] = seen
+        return seen
+
+    def ref(self, order: "JournalOrder") -> OrderRef:
+        """Say which order is meant, with all that is known of it."""
+        record, state = order.record, order.state
+        family = TRIGGER if record.spec.type in TRIGGERED else REGULAR
+        return OrderRef(
+            instrument=self.instrument(record.venue, record.symbol),
+            order_id=state.order_id,
+            client_id=record.spec.client_id,
+            family=family,
+            facts=record.asked.get("facts") or {},
+            since_ms=record.created_ns // 1_000_000,
+        )
