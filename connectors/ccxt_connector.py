@@ -41,8 +41,6 @@ class CcxtConnector(Connector):
     """ccxt options of the parts in which the instrument list is downloaded, side by side."""
     market_cost: ClassVar[float] = 1.0
     """What one part costs, in units of the venue's budget."""
-    keeps_markets: ClassVar[bool] = True
-    """Keep ccxt's own description of the markets, which its calls about one of them need."""
 
     capabilities = Capabilities(
         kinds=frozenset(KINDS),
@@ -79,8 +77,7 @@ class CcxtConnector(Connector):
 
         found = all_or_raise([part(options) for options in self.market_groups])
         markets = [market for part_of_it, _ in found for market in part_of_it]
-        if self.keeps_markets:
-            self.market_store().replace(markets)
+        self.market_store().replace(markets)
         return to_instruments(
             self.venue,
             markets,

@@ -42,6 +42,8 @@ class CcxtSession:
         self.answer: Response | None = None
         self.requests = 0
         """How many requests were handed to the transport so far: none since a call began means that nothing left."""
+        self.until: float | None = None
+        """Until when (time.monotonic seconds) the call that is made now may take, where that is before the deadline."""
         self.exchange = self._make(exchange, options)
         if credentials is not None:
             self.exchange.apiKey = credentials.key
@@ -92,7 +94,7 @@ class CcxtSession:
                 # An order may be a GET, and a signature with its nonce serves one delivery: the guard repeats reads.
                 once=bool(self.exchange.apiKey),
             ),
-            deadline=self.context.deadline(),
+            deadline=self.context.deadline() if self.until is None else min(self.until, self.context.deadline()),
         )
         return self.answer
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from connectors.ccxt_errors import Operation, translate
 from connectors.http import ConnectFailed, ConnectTimedOut
-from connectors.trading import Instruments, Trading
+from connectors.trading import Instruments, Trading, share_of
 from domain.errors import CredentialsError, CrossbookError, NotSent, Refused
 from domain.instruments import Instrument
 from utils.resilience.budget import CANCEL, ORDER
@@ -62,12 +62,15 @@ class CcxtSigned(Trading):
             with self._signing() as session:
                 before = session.requests
                 session.answer = None
+                session.until = share_of(self.context.deadline())
                 try:
                     return work(session.exchange)
                 # ccxt raises its own errors, and anything at all when an answer has an unexpected shape;
                 # each is translated, and kept as the cause.
                 except Exception as error:
                     raise self._meaning(error, operation, session, sent=session.requests > before) from error
+                finally:
+                    session.until = None
 
         return self.context.guard.once(attempt, deadline=self.context.deadline())
 

@@ -40,7 +40,6 @@ class NativeConnector(CcxtConnector):
     A venue gives URLs and parsers. Parsers are pure, and may raise what a parser raises on an unexpected shape.
     """
 
-    keeps_markets = False
     error_codes: ClassVar[Mapping[str, type[CrossbookError]]] = {}
     """The venue's codes that ccxt's class files wrongly, or not at all; they win over ccxt."""
 

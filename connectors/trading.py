@@ -9,6 +9,7 @@ Nothing here is ever sent twice. Each method makes the calls it names, once, and
     Unavailable      a read that got no answer; nothing follows from it, least of all "there is no order"
 """
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -62,6 +63,16 @@ class OrderRate(NamedTuple):
 
     per_second: float
     burst: float
+
+
+REQUEST_SHARE = 0.6
+"""Part of the time that is left which one order or cancel may wait for its answer; the rest is for looking it up."""
+
+
+def share_of(deadline: float) -> float:
+    """Answer until when (time.monotonic seconds) a request that changes something may wait for its answer."""
+    now = time.monotonic()
+    return now + REQUEST_SHARE * (deadline - now)
 
 
 _USUAL_RATE = OrderRate(10, 10)

@@ -198,7 +198,7 @@ def _outcome_lines(order: "JournalOrder") -> list[str]:
     lines = []
     if state.fees:
         lines.append(f"Paid   {fees_text(state.fees)}")
-    if state.reason:
+    if state.reason and state.phase is not Phase.OPEN and state.phase is not Phase.FILLED:
         lines.append(f"Reason {state.reason}")
     if not state.settled:
         lines.append(f"The outcome is unknown. Do not send it again; settle it with: order resolve {client_id}")

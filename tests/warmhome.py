@@ -28,5 +28,6 @@ def warm(sim: Any, home: Path, warmed_cache: Path) -> Iterator[Any]:
     """The running simulator, and a home that has every instrument list but has never asked for a price."""
     (home / "cache").mkdir(mode=0o700)
     shutil.copy(warmed_cache / "markets.sqlite", home / "cache" / "markets.sqlite")
+    shutil.copytree(warmed_cache / "ccxt", home / "cache" / "ccxt")
     yield sim
     sim.clear_faults()
