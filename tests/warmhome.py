@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.connectors.opened import know_simulator, opened
+from tests.connectors.opened import at_home, know_simulator, opened
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +17,8 @@ def warmed_cache(running_simulator: Any, tmp_path_factory: pytest.TempPathFactor
     place = tmp_path_factory.mktemp("warm")
     know_simulator(place, running_simulator.state_file)
     venues = opened(place)
-    venues.ensure_markets()
+    with at_home(place):
+        venues.ensure_markets()
     assert not venues.failures
     venues.close()
     return place / "cache"
