@@ -66,3 +66,22 @@ def test_utils_holds_named_packages_only() -> None:
     assert [p.name for p in (ROOT / "utils").glob("*.py")] == ["__init__.py"]
     for path in SOURCES:
         assert path.stem not in ("helpers", "misc", "common", "util", "utils")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "connectors" / "venues").glob("*.py")), ids=relative)
+def test_venues_never_import_each_other(path: Path) -> None:
+    """A venue may have several files (`okx.py`, `okx_orders.py`), which know each other."""
+    own = path.stem.partition("_")[0]
+    imported = [
+        name
+        for node in ast.walk(ast.parse(path.read_text()))
+        for name in (
+            [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else [a.name for a in node.names]
+            if isinstance(node, ast.Import)
+            else []
+        )
+    ]
+    venues = {name.split(".")[2].partition("_")[0] for name in imported if name.startswith("connectors.venues.")}
+    assert venues <= {own}
