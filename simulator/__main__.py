@@ -22,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--hold", choices=("start", "end"), help="keep the tape at its start or end")
     command.add_argument("--loop", action="store_true", help="begin the tape anew when it is over")
     command.add_argument("--no-limits", action="store_true", help="answer however often a venue is asked")
+    command.add_argument("--fresh", action="store_true", help="begin with empty accounts (and a new market)")
     command.add_argument("--port-base", type=int, help="use this port and the following ones")
     command.add_argument("--idle-s", type=float, default=1800.0, help="end after so many idle seconds; 0 never")
     given = parser.parse_args(arguments)

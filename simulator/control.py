@@ -9,6 +9,7 @@ from aiohttp import web
 
 from simulator.faults import FaultError, parse_fault
 from simulator.limits import AS_REAL, LIFTED
+from simulator.printed import TradeError, read_trade
 from simulator.server import LOOPBACK, SimServer
 from simulator.state import SimulatorError
 
@@ -41,6 +42,8 @@ class Control:
         app.router.add_get("/limits", self._list_limits)
         app.router.add_post("/limits", self._set_limits)
         app.router.add_delete("/limits", self._restore_limits)
+        app.router.add_post("/trades", self._print_trade)
+        app.router.add_post("/accounts/reset", self._reset_accounts)
         app.router.add_get("/requests", self._list_requests)
         app.router.add_delete("/requests", self._reset_requests)
         app.router.add_get("/health", self._health)
@@ -103,6 +106,30 @@ class Control:
     async def _restore_limits(self, request: web.Request) -> web.Response:
         self._server.set_limits(AS_REAL)
         return await self._list_limits(request)
+
+    async def _print_trade(self, request: web.Request) -> web.Response:
+        try:
+            venue, trade = read_trade(await request.read(), self._server.trading_venues)
+        except TradeError as error:
+            return _refused(str(error))
+        fills = venue.exchange.print_trade(trade.listing, trade.price, trade.size, trade.side, venue.clock())
+        return web.json_response({"fills": [{"order_id": each.order_id, "size": f"{each.size:f}"} for each in fills]})
+
+    async def _reset_accounts(self, request: web.Request) -> web.Response:
+        venues = self._server.trading_venues
+        try:
+            given = json.loads(await request.read() or b"{}")
+        except ValueError:
+            given = None
+        if not isinstance(given, dict) or not set(given) <= {"venue"}:
+            return _refused("The body has to be a JSON object with `venue`, or empty.")
+        name = given.get("venue", "*")
+        if name not in ("*", *venues):
+            return _refused(f"No venue {name!r} takes orders: use one of {', '.join(venues)} or *.")
+        chosen = [venue for venue in venues.values() if name in ("*", venue.name)]
+        for venue in chosen:
+            venue.exchange.reset()
+        return web.json_response({"reset": [venue.name for venue in chosen]})
 
     async def _list_requests(self, request: web.Request) -> web.Response:
         return web.json_response(self._server.traffic.record(request.query.get("venue")))

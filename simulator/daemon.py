@@ -49,12 +49,14 @@ def ensure_running(
     hold: Position | None = None,
     loop: bool | None = None,
     no_limits: bool | None = None,
+    fresh: bool | None = None,
     port_base: int | None = None,
     idle_s: float = 1800.0,
 ) -> State:
     """Answer the state of the running simulator; start one in the background where none runs.
 
     What is None was not asked for: a running simulator may have it either way. `idle_s` only counts for a new one.
+    `fresh` begins with empty accounts, and with another market where no seed is given: only a new one can do that.
 
     Raises:
         SimulatorError: it cannot start, or one runs that was started otherwise.
@@ -72,7 +74,9 @@ def ensure_running(
     }
     state = running_state(state_dir)
     if state is None:
-        state = _start_once(state_dir, {**wanted, "idle_s": idle_s})
+        state = _start_once(state_dir, {**wanted, "fresh": fresh, "idle_s": idle_s})
+    elif fresh:
+        raise SimulatorError("A simulator is already running: end it first with `simulator stop` to begin afresh.")
     _check_same(state, wanted)
     return state
 

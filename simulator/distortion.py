@@ -34,6 +34,11 @@ class DistortedMarket:
         self._venue = venue
         self.universe = market.universe
 
+    @property
+    def undistorted(self) -> "DistortedMarket":
+        """The market as orders meet it: only its clock is off where a fault says so."""
+        return _Undistorted(self._market, self._plan, self._venue)
+
     def now_ms(self) -> int:
         """Tell the venue's time: the market's plus the skew."""
         return self._market.now_ms() + self._skew_ms(self._active())
@@ -114,6 +119,13 @@ class DistortedMarket:
         return replace(old, time_ms=min(old.time_ms, then_ms))
 
 
+class _Undistorted(DistortedMarket):
+    """What a venue's matching engine sees."""
+
+    def _active(self) -> tuple[Fault, ...]:
+        return tuple(fault for fault in super()._active() if fault.kind == "clock_skew")
+
+
 def _crossed(view: BookView) -> BookView:
     """Swap the best prices of the two sides: the book stays sorted, and its best bid lies above its best ask."""
     if not view.bids or not view.asks:
@@ -130,3 +142,11 @@ def _milliseconds(fault: Fault) -> int:
     value = fault.args["ms"]
     assert isinstance(value, (int, float))
     return int(value)
+
+
+def order_lag_ms() -> float:
+    """Tell how old an order must be, in ms, to show in lists for the request that is being answered."""
+    scope = SCOPE.get()
+    if scope is None or scope.done:
+        return 0
+    return max((_milliseconds(f) for f in scope.hit.distortions if f.kind == "lagging_orders"), default=0)

@@ -31,24 +31,27 @@ KINDS: Mapping[str, Mapping[str, Argument]] = {
     "timeout": _HANDLED,
     "reset": _HANDLED,
     "drop_request": _HANDLED,
+    "late": _MILLISECONDS,
+    "twice": {},
     "down": {},
     "rate_limited": {"retry_after_s": Argument(int, 1, 0, 86_400)},
     "banned": {"retry_after_s": Argument(int, 120, 0, 864_000)},
-    "server_error": {"status": Argument(int, 503, 500, 599)},
+    "server_error": {"status": Argument(int, 503, 500, 599)} | _HANDLED,
     "geo_blocked": {},
     "maintenance": {},
     "malformed_json": {},
     "truncated_json": {},
-    "html_error": {"status": Argument(int, 502, 400, 599)},
+    "html_error": {"status": Argument(int, 502, 400, 599)} | _HANDLED,
     "clock_skew": {"ms": Argument(int, low=-86_400_000, high=86_400_000)},
     "stale_book": _MILLISECONDS,
     "crossed_book": {},
     "empty_book": {"side": Argument(str, "both", choices=("both", "bids", "asks"))},
+    "lagging_orders": _MILLISECONDS,
 }
 """Every kind with its arguments. `handled` says whether the venue still carries the request out."""
 
 VENUE_WORDED = frozenset({"rate_limited", "banned", "server_error", "geo_blocked", "maintenance"})
-DISTORTIONS = frozenset({"clock_skew", "stale_book", "crossed_book", "empty_book"})
+DISTORTIONS = frozenset({"clock_skew", "stale_book", "crossed_book", "empty_book", "lagging_orders"})
 EDGE = frozenset({"geo_blocked", "banned", "server_error", "html_error", "down"})
 """What a WebSocket handshake already meets; everything else meets the frames."""
 
@@ -98,6 +101,11 @@ class Hit:
     def kind(self) -> str:
         """The kind of the fault that decides the answer; empty where there is none."""
         return self.answer.kind if self.answer else ""
+
+    @property
+    def late_ms(self) -> float:
+        """Tell how much later a request reaches the venue whose connection is dropped at once."""
+        return _number(self.answer.args.get("ms")) if self.answer else 0.0
 
     @property
     def handled(self) -> bool:

@@ -5,14 +5,17 @@ import contextlib
 import gc
 import logging
 import os
+import secrets
 import signal
+import sqlite3
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from simulator.control import Control
+from simulator.exchange.store import Store
 from simulator.faults import load_faults
 from simulator.limits import LIFTED
 from simulator.market.model import Market
@@ -21,6 +24,7 @@ from simulator.server import SimServer
 from simulator.state import (
     LOCK_FILE,
     LOG_FILE,
+    SEED_FILE,
     STATE_FILE,
     Position,
     SimulatorError,
@@ -41,8 +45,9 @@ _log = logging.getLogger("simulator")
 class Options:
     """How to run; `port_base` None takes free ports, `idle_s` 0 never ends by itself.
 
-    `hold` keeps a tape at its start or end for ever, `loop` begins it anew when it is over. `no_limits` lifts the
-    venues' rate limits.
+    `seed` None goes on with the market that was served last. `fresh` begins with empty accounts, and where no seed is
+    given with a new market. `hold` keeps a tape at its start or end for ever, `loop` begins it anew when it is over.
+    `no_limits` lifts the venues' rate limits.
     """
 
     state_dir: Path
@@ -54,6 +59,7 @@ class Options:
     hold: Position | None = None
     loop: bool = False
     no_limits: bool = False
+    fresh: bool = False
     port_base: int | None = None
     idle_s: float = 1800.0
 
@@ -82,9 +88,10 @@ def run(options: Options, announce: Callable[[State], None], *, log_to_file: boo
     options.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with held_lock(options.state_dir) as lock:
         _set_up_log(options.state_dir if log_to_file else None)
-        market = build_market(options)
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_serve(options, market, lock, announce))
+        market = build_market(_with_seed(options))
+        store = _accounts(options, market.universe)
+        with contextlib.closing(store), contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_serve(options, market, store, lock, announce))
 
 
 def build_market(options: Options) -> Market:
@@ -110,11 +117,42 @@ def build_market(options: Options) -> Market:
     return load_tape(options.tape, options.hold, options.loop)
 
 
-async def _serve(options: Options, market: Market, lock: int, announce: Callable[[State], None]) -> None:
+def _with_seed(options: Options) -> Options:
+    """Choose the seed of a synthetic market, and keep it for the next start."""
+    if options.tape is not None:
+        return options
+    file = options.state_dir / SEED_FILE
+    seed = options.seed
+    if seed is None and not options.fresh:
+        with contextlib.suppress(OSError, ValueError):
+            seed = int(file.read_text())
+    if seed is None:
+        seed = secrets.randbelow(1 << 31)
+    file.write_text(f"{seed}\n")
+    return replace(options, seed=seed)
+
+
+def _accounts(options: Options, universe: str) -> Store:
+    """Open the accounts of this market, emptied first where that is asked for.
+
+    Raises:
+        SimulatorError: the file cannot be used.
+    """
+    path = options.state_dir / f"simulator-accounts-{universe}.sqlite"
+    if options.fresh:
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+    try:
+        return Store(path)
+    except (OSError, sqlite3.Error) as error:
+        raise SimulatorError(f"The accounts in {path} cannot be read ({error}): start with --fresh.") from None
+
+
+async def _serve(options: Options, market: Market, store: Store, lock: int, announce: Callable[[State], None]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    server = SimServer(market, venue_classes())
+    server = SimServer(market, venue_classes(), store)
     control = Control(server, market.universe, os.getpid(), stop)
     try:
         state = await _open(options, server, control, market.universe)
@@ -150,6 +188,7 @@ async def _open(options: Options, server: SimServer, control: Control, universe:
         "control": control_url,
         "hosts": server.hosts,
         "ca_file": str(ca_file) if ca_file else None,
+        "credentials": server.credentials,
         "lock": str((options.state_dir / LOCK_FILE).absolute()),
         "options": options.record(),
     }

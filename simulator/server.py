@@ -4,18 +4,20 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Sequence
+from functools import partial
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from simulator.distortion import SCOPE, DistortedMarket, Scope
+from simulator.exchange.store import Store
 from simulator.faults import VENUE_WORDED, Fault, FaultPlan, Hit
 from simulator.market.model import Market
 from simulator.state import SimulatorError
 from simulator.traffic import Traffic
 from simulator.venue import SimReply, SimRequest, SimVenue
 from simulator.websocket import Port, serve_frames
-from simulator.wire import ResettingProtocol, broken_json, cut_off, html_page, reset_connection
+from simulator.wire import ResettingProtocol, Stragglers, broken_json, cut_off, html_page, reset_connection
 
 LOOPBACK = "127.0.0.1"
 SERVER = "crossbook-simulator"
@@ -77,10 +79,12 @@ class Listener:
 class SimServer:
     """All venues over one market. Use inside a running event loop."""
 
-    def __init__(self, market: Market, classes: Sequence[type[SimVenue]]) -> None:
+    def __init__(self, market: Market, classes: Sequence[type[SimVenue]], store: Store | None = None) -> None:
+        """Set up the venues; orders and accounts are kept in `store`, or in memory only."""
         self.plan = FaultPlan(cls.name for cls in classes)
         self.plan.on_add = self._fault_added
         self.traffic = Traffic()
+        self.stragglers = Stragglers()
         self._scheme = "http"
         self._venues: list[SimVenue] = []
         self._by_host: dict[str, Port] = {}
@@ -88,6 +92,8 @@ class SimServer:
         for cls in classes:
             distorted = DistortedMarket(market, self.plan, cls.name)
             venue = cls(distorted, distorted.now_ms)
+            if store is not None:
+                venue.open_accounts(store)
             self._venues.append(venue)
             for name, hosts in cls.ports.items():
                 port = Port(venue, name, tuple(hosts))
@@ -102,6 +108,7 @@ class SimServer:
 
     async def close(self) -> None:
         """Stop."""
+        await self.stragglers.lose()
         await asyncio.gather(*(listener.close() for listener in self._listeners))
 
     @property
@@ -129,6 +136,20 @@ class SimServer:
             if venue in ("*", each.name):
                 each.set_limits(factor)
 
+    @property
+    def trading_venues(self) -> dict[str, SimVenue]:
+        """Map the names of the venues that take orders to them."""
+        return {venue.name: venue for venue in self._venues if venue.rules is not None}
+
+    @property
+    def credentials(self) -> dict[str, dict[str, str]]:
+        """Tell each venue's first set of keys."""
+        return {
+            venue.name: {"key": first.key, "secret": first.secret, "passphrase": first.passphrase}
+            for venue in self._venues
+            for first in venue.accounts[:1]
+        }
+
     async def answer(self, home: Port, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one HTTP request that came in at the port `home`."""
         host, target = _address(request)
@@ -136,7 +157,7 @@ class SimServer:
         if not target.isascii():
             return web.Response(status=400, text="The request target has to be percent-encoded.\n")
         sim_request = await self._read(host, target, request)
-        paths = (sim_request.path, target)
+        paths = sim_request.names
         self.traffic.count(port.venue.name, sim_request.path)
         upgrade = sim_request.headers.get("upgrade", "").lower() == "websocket"
         hit = self.plan.take(port.venue.name, port.hosts, paths, edge_only=upgrade)
@@ -173,13 +194,16 @@ class SimServer:
         if not kind:
             streamed = await self._stream(port, request, sim_request) if _is_upgrade(sim_request) else None
             return _response(self._carry_out(port, sim_request, hit)) if streamed is None else streamed
-        if hit.handled:
+        if (hit.handled and not _is_upgrade(sim_request)) or kind == "twice":
             self._carry_out(port, sim_request, hit)
         if kind in ("reset", "down"):
             reset_connection(request.transport)
         elif kind == "timeout":
             await asyncio.Event().wait()  # until the client leaves: the server cancels this task then
         elif kind == "drop_request":
+            _close(request)
+        elif kind == "late":
+            self.stragglers.send(hit.late_ms, partial(self._arrive, port, sim_request, hit))
             _close(request)
         elif kind == "truncated_json":
             reply = self._carry_out(port, sim_request, hit)
@@ -193,25 +217,30 @@ class SimServer:
     async def _stream(self, port: Port, request: web.BaseRequest, sim_request: SimRequest) -> web.StreamResponse | None:
         """Serve a WebSocket; None where the venue has none at this path."""
         try:
-            return await serve_frames(port, request, sim_request, self.plan, self.traffic)
+            return await serve_frames(port, request, sim_request, self)
         except Exception as error:  # noqa: BLE001 - whatever a venue raises is logged whole and told to the client
             return _response(_failed(port, sim_request, error))
 
     def _faulty_reply(self, port: Port, request: SimRequest, hit: Hit) -> SimReply:
         fault = hit.answer
         assert fault is not None
+        if fault.kind == "twice":
+            return self._carry_out(port, request, hit)
         if fault.kind in VENUE_WORDED:
             return self._guarded(port, request, hit, fault)
         if fault.kind == "html_error":
             return html_page(port.hosts[0], int(fault.args["status"] or 502))
         return SimReply(broken_json(self._carry_out(port, request, hit).body))
 
+    async def _arrive(self, port: Port, request: SimRequest, hit: Hit) -> None:
+        self._carry_out(port, request, hit)
+
     def _carry_out(self, port: Port, request: SimRequest, hit: Hit) -> SimReply:
         return self._guarded(port, request, hit, None)
 
     def _guarded(self, port: Port, request: SimRequest, hit: Hit, fault: Fault | None) -> SimReply:
         """Let the venue answer; a bug in it costs one answer, not the simulator."""
-        scope = SCOPE.set(Scope(port.hosts, (request.path, request.target), hit))
+        scope = SCOPE.set(Scope(port.hosts, request.names, hit))
         try:
             timed = SimRequest(
                 request.method, request.host, request.target, request.headers, request.body, port.venue.clock()

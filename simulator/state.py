@@ -15,6 +15,8 @@ from typing import Literal, TypedDict
 STATE_FILE = "simulator.json"
 LOCK_FILE = "simulator.lock"
 LOG_FILE = "simulator.log"
+SEED_FILE = "simulator-seed"
+"""The seed of the last synthetic market, so that the next start goes on with it."""
 
 
 Position = Literal["start", "end"]
@@ -43,7 +45,8 @@ class StartOptions(TypedDict):
 class State(TypedDict):
     """What a running simulator tells about itself.
 
-    `hosts` maps a venue's real host to where it is served; `lock` is the file whose lock the process holds.
+    `hosts` maps a venue's real host to where it is served; `lock` is the file whose lock the process holds;
+    `credentials` maps a venue to the `key`, `secret` and `passphrase` (or empty) of an account with money in it.
     """
 
     pid: int
@@ -53,6 +56,7 @@ class State(TypedDict):
     hosts: dict[str, str]
     ca_file: str | None
     lock: str
+    credentials: dict[str, dict[str, str]]
     options: StartOptions
 
 

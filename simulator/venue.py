@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
+from simulator.exchange.exchange import Exchange
+from simulator.exchange.model import Account, ExchangeRules
+from simulator.exchange.store import Store
 from simulator.limits import AS_REAL, Clock
 from simulator.market.model import Listing, Market
 from simulator.rows import encode
@@ -29,6 +32,11 @@ class SimRequest:
     def path(self) -> str:
         """The path without the query."""
         return self.target.split("?", 1)[0]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The ways in which faults may name it: path, path and query, method and path."""
+        return (self.path, self.target, f"{self.method} {self.path}")
 
     @property
     def query(self) -> dict[str, str]:
@@ -77,15 +85,31 @@ class SimVenue(ABC):
     name: str
     ports: ClassVar[Mapping[str, tuple[str, ...]]]
 
-    def __init__(self, market: Market, clock: Callable[[], int]) -> None:
+    rules: ClassVar[ExchangeRules | None] = None
+    """How the venue treats orders; None where it takes none."""
+    accounts: ClassVar[tuple[Account, ...]] = ()
+    """The keys it knows, in the shape of real ones; the first may read and trade, and is published."""
+    exchange: Exchange
+    """Orders and accounts, in memory until `open_accounts`; only where the venue has `rules`."""
+
+    def __init__(self, market: Market, clock: Callable[[], int], store: Store | None = None) -> None:
         """Serve `market`; `clock` answers the venue's time in ms (market time plus skew)."""
         self.market = market
         self.clock = clock
+        if self.rules is not None:
+            # Orders meet the real books even while a fault distorts what the venue shows of them.
+            real: Market = getattr(market, "undistorted", market)
+            self.exchange = Exchange(self.name, real, clock, self.rules, store, self.accounts)
         self.by_id: dict[tuple[str, str], Listing] = {(i.product, i.native_id): i for i in market.listings(self.name)}
         self.by_product: dict[str, dict[str, Listing]] = {}
         for (product, native_id), listing in self.by_id.items():
             self.by_product.setdefault(product, {})[native_id] = listing
         self.set_limits(AS_REAL)
+
+    def open_accounts(self, store: Store) -> None:
+        """Go on with the orders and accounts that are stored."""
+        if self.rules is not None:
+            self.exchange.open(store)
 
     def set_limits(self, factor: float, clock: Clock = time.monotonic) -> None:
         """Multiply the venue's rate limits by `factor` (infinite: none) and count anew; a venue with limits overrides.

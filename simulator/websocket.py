@@ -5,6 +5,8 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
 
 from aiohttp import WSMsgType, web
 
@@ -12,7 +14,7 @@ from simulator.distortion import SCOPE, Scope
 from simulator.faults import VENUE_WORDED, FaultPlan, Hit
 from simulator.traffic import Traffic
 from simulator.venue import SimRequest, SimVenue, WsSession
-from simulator.wire import broken_json, html_page, reset_connection
+from simulator.wire import Stragglers, broken_json, html_page, reset_connection
 
 _MOST_WAITING_FRAMES = 1_000
 _LARGEST_FRAME_BYTES = 4 * 1024 * 1024
@@ -29,14 +31,22 @@ class Port:
     hosts: tuple[str, ...]
 
 
+class Server(Protocol):
+    """What a connection needs of the server it belongs to."""
+
+    plan: FaultPlan
+    traffic: Traffic
+    stragglers: Stragglers
+
+
 async def serve_frames(
-    port: Port, request: web.BaseRequest, handshake: SimRequest, plan: FaultPlan, traffic: Traffic
+    port: Port, request: web.BaseRequest, handshake: SimRequest, server: Server
 ) -> web.StreamResponse | None:
     """Serve a WebSocket until it is closed; None where the venue has none at this path."""
     socket = web.WebSocketResponse(compress=False, max_msg_size=_LARGEST_FRAME_BYTES)
     if not socket.can_prepare(request).ok:
         return web.Response(status=400, text="This is not a proper WebSocket handshake.\n")
-    connection = Connection(port, request, handshake, plan, traffic, socket)
+    connection = Connection(port, request, handshake, server, socket)
     if not connection.open():
         return None
     await connection.serve()
@@ -51,15 +61,15 @@ class Connection:
         port: Port,
         request: web.BaseRequest,
         handshake: SimRequest,
-        plan: FaultPlan,
-        traffic: Traffic,
+        server: Server,
         socket: web.WebSocketResponse,
     ) -> None:
         self._port = port
         self._request = request
         self._handshake = handshake
-        self._plan = plan
-        self._traffic = traffic
+        self._plan = server.plan
+        self._traffic = server.traffic
+        self._stragglers = server.stragglers
         self._socket = socket
         self._ready = asyncio.Event()
         self._waiting: asyncio.Queue[tuple[float, str, Scope]] = asyncio.Queue(_MOST_WAITING_FRAMES)
@@ -112,7 +122,7 @@ class Connection:
                 await asyncio.sleep(due - loop.time())
             SCOPE.set(scope)
             try:
-                await self._handle(text, scope.hit)
+                await self._handle(text, scope)
             except ConnectionError:
                 return  # the client left; the reader notices too
             except Exception:  # noqa: BLE001 - whatever a venue raises is logged whole; the client sees code 1011
@@ -122,13 +132,19 @@ class Connection:
             finally:
                 scope.done = True
 
-    async def _handle(self, text: str, hit: Hit) -> None:
+    async def _handle(self, text: str, scope: Scope) -> None:
         assert self._session is not None
+        hit, paths = scope.hit, scope.paths
         fault, transport = hit.answer, self._request.transport
-        if fault is None or fault.kind in ("malformed_json", "truncated_json") or hit.handled:
+        if fault is None or fault.kind in ("malformed_json", "truncated_json", "twice") or hit.handled:
             await self._session.on_text(text)
         if fault is None:
             return
+        if fault.kind == "twice":
+            await self._deliver(text, paths, replace(hit, answer=None))
+        if fault.kind == "late":
+            self._stragglers.send(hit.late_ms, partial(self._deliver, text, paths, hit))
+            reset_connection(transport)
         if fault.kind in VENUE_WORDED:
             reply = self._port.venue.fault(fault.kind, self._frame_request(text), fault.args)
             await self._socket.send_str(reply.body.decode())
@@ -138,6 +154,18 @@ class Connection:
             reset_connection(transport)
         elif fault.kind in ("drop_request", "truncated_json") and transport is not None:
             transport.close()
+
+    async def _deliver(self, text: str, paths: tuple[str, ...], hit: Hit) -> None:
+        """Let a frame reach the venue (once more), now or when its connection is gone; `hit` decides what is sent."""
+        assert self._session is not None
+        scope = Scope(self._port.hosts, paths, hit)
+        SCOPE.set(scope)
+        try:
+            await self._session.on_text(text)
+        except Exception:  # noqa: BLE001 - whatever a venue raises is logged whole; nobody waits for an answer
+            _log.exception("%s could not carry out the frame %.200s", self._port.venue.name, text)
+        finally:
+            scope.done = True
 
     def _frame_request(self, text: str) -> SimRequest:
         """Describe a frame as a request: the method is `WS`, the body the frame."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+from collections.abc import Awaitable, Callable
 
 from simulator.venue import SimReply
 
@@ -33,6 +34,31 @@ class ResettingProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Reset."""
         reset_connection(transport)
+
+
+class Stragglers:
+    """Requests that are still on their way although their connections are gone."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def send(self, after_ms: float, deliver: Callable[[], Awaitable[object]]) -> None:
+        """Deliver a request so much later."""
+        task = asyncio.create_task(self._travel(after_ms, deliver))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def lose(self) -> None:
+        """Give up all that did not arrive yet."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @staticmethod
+    async def _travel(after_ms: float, deliver: Callable[[], Awaitable[object]]) -> None:
+        await asyncio.sleep(after_ms / 1000)
+        await deliver()
 
 
 def html_page(host: str, status: int) -> SimReply:

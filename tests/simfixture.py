@@ -48,6 +48,27 @@ class Simulator:
         """Multiply a venue's rate limits, which are lifted at first; 1 is as real, None lifts them (again)."""
         call_control(self.state, "POST", "/limits", {"venue": venue, "factor": factor})
 
+    def print_trade(
+        self, venue: str, symbol: str, price: object, size: object, side: str, product: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Let resting orders meet a public trade; `symbol` is the venue's own, `side` the aggressor's.
+
+        Answers the fills as `{"order_id", "size"}`.
+        """
+        trade = {"venue": venue, "symbol": symbol, "price": str(price), "size": str(size), "side": side}
+        if product is not None:
+            trade["product"] = product
+        return call_control(self.state, "POST", "/trades", trade)["fills"]
+
+    def reset_accounts(self, venue: str | None = None) -> None:
+        """Give one venue's accounts, or all, their deposits again and forget their orders."""
+        call_control(self.state, "POST", "/accounts/reset", {"venue": venue} if venue else {})
+
+    @property
+    def credentials(self) -> dict[str, dict[str, str]]:
+        """Each venue's full account: `key`, `secret` and `passphrase`."""
+        return self.state["credentials"]
+
     def reset_requests(self) -> None:
         """Begin to count anew."""
         call_control(self.state, "DELETE", "/requests")

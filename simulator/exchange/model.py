@@ -63,7 +63,7 @@ class Rejected(Exception):
 
 @dataclass(frozen=True)
 class Account:
-    """One set of keys and what they may do. Several keys may lead to one `owner`, whose balances and orders they share."""
+    """One set of keys and what they may do. Several may lead to one `owner`, whose balances and orders they share."""
 
     owner: str
     key: str

@@ -16,8 +16,9 @@ import pytest
 
 from simulator.client import call_control
 from simulator.daemon import SimulatorError, ensure_running, read_state, running_state, stop
+from simulator.exchange.store import Store
 from simulator.registry import venue_classes
-from simulator.state import LOCK_FILE, LOG_FILE, STATE_FILE, running_pid, write_state
+from simulator.state import LOCK_FILE, LOG_FILE, SEED_FILE, STATE_FILE, running_pid, write_state
 from tests.simfixture import start_simulator
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -239,3 +240,54 @@ def test_looking_for_it_loads_nothing_heavy() -> None:
     code = f"import sys, simulator.daemon; print(sorted(set({heavy}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, cwd=ROOT, check=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_start_without_a_seed_goes_on_with_the_market_of_the_last_one(place: Path) -> None:
+    universe = ensure_running(place)["universe"]
+    stop(place)
+    assert (place / SEED_FILE).read_text() == universe.removeprefix("synthetic-") + "\n"
+    assert ensure_running(place)["universe"] == universe
+    stop(place)
+    assert ensure_running(place, seed=3)["universe"] == "synthetic-3"
+    stop(place)
+    assert ensure_running(place, frozen=True)["universe"] == "synthetic-3"
+    stop(place)
+    (place / SEED_FILE).write_text("no number")
+    assert ensure_running(place)["universe"] not in (universe, "synthetic-3")
+
+
+def test_a_fresh_start_takes_another_market_and_empty_accounts(place: Path) -> None:
+    accounts = place / "simulator-accounts-synthetic-3.sqlite"
+    ensure_running(place, seed=3)
+    with pytest.raises(SimulatorError, match="already running: end it first with `simulator stop` to begin afresh"):
+        ensure_running(place, fresh=True)
+    stop(place)
+    assert stat.S_IMODE(accounts.stat().st_mode) == 0o600
+    store = Store(accounts)
+    store.save("v", [("order", 1, {})], [])
+    store.close()
+    ensure_running(place, seed=3)
+    stop(place)
+    store = Store(accounts)
+    assert store.entries("v", "order") == [{}]
+    store.close()
+    assert ensure_running(place, seed=3, fresh=True)["universe"] == "synthetic-3"
+    stop(place)
+    store = Store(accounts)
+    assert store.entries("v", "order") == []
+    store.close()
+    assert ensure_running(place, fresh=True)["universe"] != "synthetic-3"
+
+
+def test_accounts_that_cannot_be_read_are_named_with_the_remedy(place: Path) -> None:
+    place.mkdir()
+    (place / "simulator-accounts-synthetic-3.sqlite").write_bytes(b"no database" * 99)
+    with pytest.raises(SimulatorError, match=r"simulator-accounts-synthetic-3\.sqlite cannot be read.*--fresh"):
+        ensure_running(place, seed=3)
+    assert ensure_running(place, seed=3, fresh=True)["universe"] == "synthetic-3"
+
+
+def test_the_state_file_names_the_keys_of_every_venue_that_has_any(place: Path) -> None:
+    credentials = ensure_running(place, seed=3)["credentials"]
+    assert set(credentials) == {cls.name for cls in venue_classes() if cls.accounts}
+    assert all(set(each) == {"key", "secret", "passphrase"} for each in credentials.values())

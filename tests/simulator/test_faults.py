@@ -166,7 +166,7 @@ def test_a_venue_words_its_own_refusals(running: Running, kind: str, args: dict[
     running.set_fault(kind, **args)
     response = get(running)
     assert response.status == status
-    assert json.loads(response.text) == {"fault": kind, "method": "GET", **args}  # type: ignore[attr-defined]
+    assert json.loads(response.text).items() >= {"fault": kind, "method": "GET", **args}.items()  # type: ignore[attr-defined]
 
 
 def test_malformed_json_is_a_whole_answer_that_cannot_be_parsed(running: Running) -> None:
@@ -369,7 +369,7 @@ def test_the_control_endpoint_refuses_an_unknown_venue_and_names_those_there_are
 
 
 def test_every_kind_can_be_set_and_removed(running: Running) -> None:
-    needed = {"delay": {"ms": 0}, "clock_skew": {"ms": 0}, "stale_book": {"ms": 0}}
+    needed = {kind: {"ms": 0} for kind in ("delay", "clock_skew", "stale_book", "late", "lagging_orders")}
     for kind in KINDS:
         running.set_fault(kind, venue="other", **needed.get(kind, {}))
     assert running.ask_control("DELETE", "/faults")[1] == {"cleared": len(KINDS)}

@@ -139,21 +139,22 @@ class Running:
         return answer
 
 
+Build = Callable[[asyncio.Event], tuple[SimServer, Control]]
+
+
 @contextlib.contextmanager
-def serve(tls_dir: Path | None = None) -> Iterator[Running]:
-    """Serve `Tiny` and `Other` in a thread for the length of the block."""
+def in_thread(build: Build, tls_dir: Path | None = None) -> Iterator[Running]:
+    """Serve what `build` makes in a thread for the length of the block."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     stop = asyncio.Event()
 
     async def start() -> Running:
-        server = SimServer(StillMarket(), [Tiny, Other])
-        opened.append(server)
+        server, control = build(stop)
+        opened.extend((server, control))
         context, ca_file = make_tls(tls_dir, server.real_hosts) if tls_dir else (None, None)
         await server.start(0, context)
-        control = Control(server, "still", 42, stop)
-        opened.append(control)
         return Running(loop, server, await control.start(), ca_file)
 
     opened: list[SimServer | Control] = []
@@ -165,3 +166,13 @@ def serve(tls_dir: Path | None = None) -> Iterator[Running]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
+
+
+def serve(tls_dir: Path | None = None) -> contextlib.AbstractContextManager[Running]:
+    """Serve `Tiny` and `Other` in a thread for the length of the block."""
+
+    def build(stop: asyncio.Event) -> tuple[SimServer, Control]:
+        server = SimServer(StillMarket(), [Tiny, Other])
+        return server, Control(server, "still", 42, stop)
+
+    return in_thread(build, tls_dir)
