@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.base import VenueContext
 from connectors.ccxt_loading import exchange_class
 from connectors.http import Request, Response
+from domain.errors import BadAnswer
 
 if TYPE_CHECKING:
     from ccxt.base.exchange import Exchange
@@ -96,6 +97,9 @@ class CcxtSession:
             ),
             deadline=self.context.deadline() if self.until is None else min(self.until, self.context.deadline()),
         )
+        if 300 <= self.answer.status < 400:
+            # `requests` would follow it, and send an order that is a GET once more.
+            raise BadAnswer(f"The answer is a redirection (HTTP {self.answer.status}), which is not followed.")
         return self.answer
 
     def received_at_ns(self) -> int:

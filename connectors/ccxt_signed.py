@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from connectors.ccxt_errors import Operation, translate
 from connectors.http import ConnectFailed, ConnectTimedOut
 from connectors.trading import Instruments, Trading, share_of
-from domain.errors import CredentialsError, CrossbookError, NotSent, Refused
+from domain.errors import CredentialsError, CrossbookError, NotSent, Refused, Unavailable
 from domain.instruments import Instrument
 from utils.resilience.budget import CANCEL, ORDER
 
@@ -44,8 +44,13 @@ class CcxtSigned(Trading):
         self._lock = Lock()
 
     def admit(self) -> None:
-        """Take an order's share of the budgets."""
+        """Take an order's share of the budgets, and make sure that a ccxt object with keys is at hand."""
         self._admit(ORDER)
+        try:
+            with self._signing():
+                pass
+        except Unavailable as error:
+            raise NotSent(error.message, venue=self.venue, hint=error.hint) from error
 
     def change(self, work: Callable[["Exchange"], T], *, lane: str = CANCEL) -> T:
         """Make one call that changes an order, one time: cancels and amendments."""

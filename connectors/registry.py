@@ -177,6 +177,8 @@ class Venues:
 
     def close(self) -> None:
         """Release sockets and files."""
+        for trading in self._tradings.values():
+            trading.close()
         for connector in self._connectors.values():
             connector.close()
         if self._http is not None:

@@ -199,5 +199,8 @@ class Trading(ABC):
         """Ask what the key may do; None where the venue does not tell."""
         return None
 
+    def close(self) -> None:
+        """Release sockets of its own."""
+
     def _unsupported(self, what: str) -> Unsupported:
         return Unsupported(f"{self.venue} has no {what}.", venue=self.venue)

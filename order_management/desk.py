@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from connectors.trading import OrderRef, Trading
+from connectors.trading import NO_IDS, OrderRef, Trading
 from domain.errors import NotListed, Unsupported
 from domain.instruments import Instrument
 from domain.orders import REGULAR, TRIGGER, TRIGGERED
@@ -96,6 +96,19 @@ class Desk:
             order_id=state.order_id,
             client_id=record.spec.client_id,
             family=family,
-            facts=record.asked.get("facts") or {},
+            facts=self._facts(order) if self.trading(record.venue).rules.client_id_unique == NO_IDS else {},
             since_ms=record.created_ns // 1_000_000,
         )
+
+    def _facts(self, order: "JournalOrder") -> dict[str, str]:
+        """Collect what tells an order apart where the venue knows no client ids, and what belongs to other orders."""
+        record = order.record
+        facts = dict(record.asked.get("facts") or {})
+        for event in self.journal.events(record.client_id):
+            facts |= event.data.get("facts") or {}
+        others = (
+            other.state.order_id
+            for other in self.journal.orders(venue=record.venue)
+            if other.record.client_id != record.client_id
+        )
+        return facts | {"claimed": ",".join(order_id for order_id in others if order_id and order_id.isdigit())}

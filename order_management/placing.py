@@ -123,11 +123,10 @@ def _check_capabilities(ticket: Ticket, instrument: Instrument, trading: "Tradin
         lacks = f"{ticket.tif} orders"
     elif ticket.post_only and kind not in rules.post_only:
         lacks = "post-only orders"
-    elif ticket.reduce_only and kind == SPOT:
-        raise UsageError(
-            f"{instrument.symbol} is spot: there is no position to reduce.", hint="Leave out --reduce-only."
-        )
     elif ticket.reduce_only and kind not in rules.reduce_only:
+        if kind == SPOT:
+            hint = "Leave out --reduce-only."
+            raise UsageError(f"{instrument.symbol} is spot: there is no position to reduce.", hint=hint)
         lacks = "reduce-only orders"
     if lacks:
         note = next((text for name, text in rules.notes.items() if name in lacks), None)
@@ -168,7 +167,7 @@ def _intend(desk: "Desk", prepared: Prepared, facts: Mapping[str, str]) -> None:
     spec, ticket = prepared.sized.spec, prepared.ticket
     if prepared.known is not None:
         _same(prepared, prepared.known)
-        desk.journal.add(spec.client_id, INTENDED, spec_data(spec))
+        desk.journal.add(spec.client_id, INTENDED, {"spec": spec_data(spec), "facts": dict(facts)})
         return
     desk.journal.intend(
         OrderRecord(

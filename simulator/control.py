@@ -44,6 +44,7 @@ class Control:
         app.router.add_delete("/limits", self._restore_limits)
         app.router.add_post("/trades", self._print_trade)
         app.router.add_post("/accounts/reset", self._reset_accounts)
+        app.router.add_get("/orders", self._list_orders)
         app.router.add_get("/requests", self._list_requests)
         app.router.add_delete("/requests", self._reset_requests)
         app.router.add_get("/health", self._health)
@@ -116,7 +117,7 @@ class Control:
         return web.json_response({"fills": [{"order_id": each.order_id, "size": f"{each.size:f}"} for each in fills]})
 
     async def _reset_accounts(self, request: web.Request) -> web.Response:
-        venues = self._server.trading_venues
+        venues = self._server.account_venues
         try:
             given = json.loads(await request.read() or b"{}")
         except ValueError:
@@ -128,8 +129,14 @@ class Control:
             return _refused(f"No venue {name!r} takes orders: use one of {', '.join(venues)} or *.")
         chosen = [venue for venue in venues.values() if name in ("*", venue.name)]
         for venue in chosen:
-            venue.exchange.reset()
+            venue.reset_accounts()
         return web.json_response({"reset": [venue.name for venue in chosen]})
+
+    async def _list_orders(self, request: web.Request) -> web.Response:
+        venue = self._server.account_venues.get(request.query.get("venue", ""))
+        if venue is None:
+            return _refused(f"`venue` is one of {', '.join(self._server.account_venues)}.")
+        return web.json_response({"orders": venue.placed()})
 
     async def _list_requests(self, request: web.Request) -> web.Response:
         return web.json_response(self._server.traffic.record(request.query.get("venue")))

@@ -142,6 +142,11 @@ class SimServer:
         return {venue.name: venue for venue in self._venues if venue.rules is not None}
 
     @property
+    def account_venues(self) -> dict[str, SimVenue]:
+        """Map the names of the venues that have accounts to them."""
+        return {venue.name: venue for venue in self._venues if venue.accounts}
+
+    @property
     def credentials(self) -> dict[str, dict[str, str]]:
         """Tell each venue's first set of keys."""
         return {

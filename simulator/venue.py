@@ -111,6 +111,30 @@ class SimVenue(ABC):
         if self.rules is not None:
             self.exchange.open(store)
 
+    def reset_accounts(self) -> None:
+        """Give every account its deposits again, and forget all orders."""
+        if self.rules is not None:
+            self.exchange.reset()
+
+    def placed(self) -> list[dict[str, str]]:
+        """Tell every order that the venue ever took, whoever placed it and whatever faults are set."""
+        if self.rules is None:
+            return []
+        return [
+            {
+                "id": order.id,
+                "client_id": order.client_id,
+                "owner": order.owner,
+                "symbol": order.native_id,
+                "side": order.side,
+                "type": order.type,
+                "size": f"{order.size:f}",
+                "filled": f"{order.filled:f}",
+                "state": order.state,
+            }
+            for order in self.exchange.everything()
+        ]
+
     def set_limits(self, factor: float, clock: Clock = time.monotonic) -> None:
         """Multiply the venue's rate limits by `factor` (infinite: none) and count anew; a venue with limits overrides.
 

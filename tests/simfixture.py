@@ -64,6 +64,10 @@ class Simulator:
         """Give one venue's accounts, or all, their deposits again and forget their orders."""
         call_control(self.state, "POST", "/accounts/reset", {"venue": venue} if venue else {})
 
+    def placed(self, venue: str) -> list[dict[str, str]]:
+        """List every order that the venue ever took, as itself knows it; Deriv's contracts have no `client_id`."""
+        return call_control(self.state, "GET", f"/orders?venue={quote(venue)}")["orders"]
+
     @property
     def credentials(self) -> dict[str, dict[str, str]]:
         """Each venue's full account: `key`, `secret` and `passphrase`."""

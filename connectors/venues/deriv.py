@@ -84,7 +84,7 @@ class Deriv(Connector):
         app_id = str(context.settings.options.get("app_id", TEST_APP_ID))
         if not (app_id.isascii() and app_id.isalnum()):
             raise ConfigError(f"venues.{venue}.options.app_id is not an app id: {app_id!a}.", venue=venue)
-        self._url = f"{URL}?app_id={app_id}"
+        self.url = f"{URL}?app_id={app_id}"
         self._idle: list[WebSocket] = []
         self._lock = threading.Lock()
         self._req_ids = count(1)
@@ -143,7 +143,7 @@ class Deriv(Connector):
             except ConnectionEnded:
                 kept = None  # it had ended while we kept it: a read may go again, on a new one
         try:
-            connection = WebSocket(self.context.http, self._url, deadline=deadline)
+            connection = WebSocket(self.context.http, self.url, deadline=deadline)
         except HandshakeRefused as error:
             raise Unauthorized(
                 f"{error.message} The app_id may be unknown to it.", hint=f"Set venues.{self.venue}.options.app_id."

@@ -252,6 +252,10 @@ class Exchange:
         lag_ms = order_lag_ms()
         return [order for order in orders if now_ms - order.created_ms >= lag_ms] if lag_ms else orders
 
+    def everything(self) -> list[Order]:
+        """List every order of every account, as it stands at the last look; faults hide none."""
+        return list(self._desk.roll.orders.values())
+
     def fills(
         self,
         account: Account,

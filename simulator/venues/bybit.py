@@ -1,27 +1,35 @@
 """The simulated Bybit (v5): spot, linear, inverse and options on one port.
 
-Errors of a request come with HTTP 200 and a `retCode`; what the gateway refuses comes as text. The limit per address
-counts real time, whatever the market's clock says.
+Errors of a request come with HTTP 200 and a `retCode`; what the gateway refuses comes as text. The limits per address
+and per account count real time, whatever the market's clock says.
 """
 
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
+from simulator.exchange.model import EVER, EXPIRE, Account, ExchangeRules
+from simulator.exchange.store import Store
 from simulator.limits import Clock
 from simulator.market.model import Market, NotRecorded
 from simulator.venue import SimReply, SimRequest, SimVenue, json_reply
-from simulator.venues.bybit_market_data import CATEGORIES, PUBLIC, SIGNED, Call, Refusal
+from simulator.venues.bybit_account import ACCOUNT, WALLET
+from simulator.venues.bybit_auth import ACCOUNTS, CallLimits, authenticate
+from simulator.venues.bybit_market_data import CATEGORIES, PUBLIC, Call, Refusal
+from simulator.venues.bybit_order_lists import LISTS
+from simulator.venues.bybit_orders import ORDERS
+from simulator.venues.bybit_private import Batch, PrivateCall, order_id, private_call, trade_id
 
 _MOST_REQUESTS = 600
 _WINDOW_S = 5.0
 _BAN_S = 600.0
-_ACCOUNT = (
+_PRIVATE: Mapping[tuple[str, str], Callable[[PrivateCall], object]] = {**ORDERS, **LISTS, **ACCOUNT}
+_SIGNED = (
     "/v5/order/", "/v5/position/", "/v5/account/", "/v5/execution/", "/v5/asset/", "/v5/user/", "/v5/pre-upgrade/",
     "/v5/spot-margin-trade/", "/v5/crypto-loan/", "/v5/broker/", "/v5/affiliate/", "/v5/earn/",
 )  # fmt: skip
-_UNSIGNED = "empty value: apiTimestamp[] apiKey[] apiSignature[]: openapi sign params error!"
 _TOO_MANY = "Too many visits. Exceeded the API Rate Limit."
 _MAINTENANCE = "The system is under maintenance, please try again later."
 _GEO_BLOCK = (
@@ -59,34 +67,71 @@ class Bybit(SimVenue):
 
     name = "bybit"
     ports: ClassVar[Mapping[str, tuple[str, ...]]] = {"rest": ("api.bybit.com", "api.bytick.com")}
+    accounts: ClassVar[tuple[Account, ...]] = ACCOUNTS
+    rules: ClassVar[ExchangeRules | None] = ExchangeRules(
+        wallet=lambda _: WALLET,
+        deposits={
+            WALLET: {
+                "USDT": "1000000", "USDC": "1000000", "BTC": "100", "ETH": "1000", "SOL": "10000", "XRP": "500000",
+                "EUR": "500000", "DOGE": "2000000",
+            },
+        },
+        order_id=partial(order_id, "spot"),
+        trade_id=partial(trade_id, "spot"),
+        client_ids=EVER,
+        post_only=EXPIRE,
+        fok=EXPIRE,
+        leverage=10,
+        max_open_orders=500,
+    )  # fmt: skip
 
-    def __init__(self, market: Market, clock: Callable[[], int]) -> None:
-        super().__init__(market, clock)
+    def __init__(self, market: Market, clock: Callable[[], int], store: Store | None = None) -> None:
+        super().__init__(market, clock, store)
         self._listings = {category: self.by_product.get(category, {}) for category in CATEGORIES}
 
     def set_limits(self, factor: float, clock: Clock = time.monotonic) -> None:
         """Begin to count anew."""
         super().set_limits(factor, clock)
         self.meter = RequestMeter(max(1.0, _MOST_REQUESTS * factor), clock)
+        self.call_limits = CallLimits(factor, clock)
 
     def handle(self, port: str, request: SimRequest) -> SimReply:
         """Answer a request."""
         if not self.meter.admit():
             return _shut_out()
-        key = (request.method, request.path)
-        signed = key in SIGNED or request.path.startswith(_ACCOUNT)
-        answer = SIGNED.get(key) if signed else PUBLIC.get(key)
+        call = Call(request.query, self.market, self._listings, request.now_ms)
         try:
-            if signed:
-                _check_signed(request, known=answer is not None)
+            if request.path.startswith(_SIGNED):
+                return self._signed(request, call)
+            answer = PUBLIC.get((request.method, request.path))
             if answer is None:
-                return SimReply(b"404 page not found", 404, content_type="text/plain")
-            call = Call(request.query, self.market, self._listings, request.now_ms)
+                return _not_found()
             return _reply(0, "OK", answer(call), request.now_ms)
         except Refusal as refusal:
             return _reply(refusal.code, refusal.message, refusal.result, request.now_ms)
         except NotRecorded as absent:
             return _reply(10016, f"Server error. ({absent})", {}, request.now_ms)
+
+    def _signed(self, request: SimRequest, call: Call) -> SimReply:
+        """Answer a signed call: the key first, then its limits, then what it asks."""
+        account = authenticate(request, self.exchange.account)
+        answer = _PRIVATE.get((request.method, request.path))
+        if answer is None:
+            return _not_found()
+        private = private_call(request, call, account, self.exchange)
+        category = private.params.get("category", "")
+        taken = self.call_limits.take(account.owner, request.path, category, private.orders)
+        headers = CallLimits.headers(taken, request.now_ms)
+        if not taken.admitted:
+            return _reply(10006, _TOO_MANY, {}, request.now_ms, headers)
+        try:
+            found = answer(private)
+        except Refusal as refusal:
+            return _reply(refusal.code, refusal.message, refusal.result, request.now_ms, headers)
+        if isinstance(found, Batch):
+            details = {"list": found.outcomes}
+            return _reply(0, "OK", {"list": found.results}, request.now_ms, headers, details)
+        return _reply(0, "OK", found, request.now_ms, headers)
 
     def fault(self, kind: str, request: SimRequest, args: Mapping[str, Any]) -> SimReply:
         """Put a fault in the venue's words."""
@@ -109,17 +154,20 @@ class Bybit(SimVenue):
         raise ValueError(f"Bybit has no words for {kind}")
 
 
-def _check_signed(request: SimRequest, *, known: bool) -> None:
-    """Refuse a call without signature; and, where no account is simulated, one with any key."""
-    if not (request.headers.get("x-bapi-api-key") and request.headers.get("x-bapi-sign")):
-        raise Refusal(10001, _UNSIGNED)
-    if not known:
-        raise Refusal(10003, "API key is invalid.")
-
-
-def _reply(code: int, message: str, result: object, now_ms: int, headers: Mapping[str, str] | None = None) -> SimReply:
-    envelope = {"retCode": code, "retMsg": message, "result": result, "retExtInfo": {}, "time": now_ms}
+def _reply(
+    code: int,
+    message: str,
+    result: object,
+    now_ms: int,
+    headers: Mapping[str, str] | None = None,
+    details: Mapping[str, object] | None = None,
+) -> SimReply:
+    envelope = {"retCode": code, "retMsg": message, "result": result, "retExtInfo": details or {}, "time": now_ms}
     return json_reply(envelope, headers=headers)
+
+
+def _not_found() -> SimReply:
+    return SimReply(b"404 page not found", 404, content_type="text/plain")
 
 
 def _shut_out() -> SimReply:

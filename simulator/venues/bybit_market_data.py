@@ -250,11 +250,6 @@ def delivery_prices(call: Call) -> object:
     return {"category": call.category, "nextPageCursor": "", "list": []}
 
 
-def no_coins(_: Call) -> object:
-    """Answer an account's coins: none."""
-    return {"rows": []}
-
-
 Answer = Callable[[Call], object]
 
 PUBLIC: dict[tuple[str, str], Answer] = {
@@ -272,6 +267,3 @@ PUBLIC: dict[tuple[str, str], Answer] = {
     ("GET", "/v5/market/open-interest"): open_interest,
     ("GET", "/v5/market/delivery-price"): delivery_prices,
 }
-
-SIGNED: dict[tuple[str, str], Answer] = {("GET", "/v5/asset/coin/query-info"): no_coins}
-"""What a client with keys asks before its first order: whoever signs has an empty account."""

@@ -1,19 +1,26 @@
-"""Deribit over its JSON-RPC API v2: the public methods, by GET, by POST, and one table for streams and private calls.
+"""Deribit over its JSON-RPC API v2, by GET and by POST: the public methods, and the way to the private ones.
 
 Wire facts: docs.deribit.com. Every call of the real venue is a GET for ccxt; JSON-RPC by POST works the same.
 """
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
+from simulator.exchange.model import Account
+from simulator.exchange.store import Store
+from simulator.limits import Clock, Windows
 from simulator.market.calendar import DAY_MS, HOUR_MS, MINUTE_MS
 from simulator.market.known import known
 from simulator.market.model import PERPETUAL, SPOT, Listing, Market
 from simulator.rows import RowWriter
 from simulator.venue import SimReply, SimRequest, SimVenue
 from simulator.venues import deribit_rows as rows
+from simulator.venues.deribit_auth import MATCHING, Doorkeeper
+from simulator.venues.deribit_money import MoneyDesk
+from simulator.venues.deribit_order_reads import OrderReader
 from simulator.venues.deribit_rpc import (
     Call,
     Params,
@@ -27,6 +34,7 @@ from simulator.venues.deribit_rpc import (
     posted,
     text_of,
 )
+from simulator.venues.deribit_rules import ACCOUNTS, RULES
 
 DEPTHS = (1, 5, 10, 20, 50, 100, 1000, 10000)
 KINDS = ("future", "option", "spot", "future_combo", "option_combo")
@@ -36,11 +44,6 @@ _MOST_CANDLES = 5_000
 _LEVELS = RowWriter(lambda price, size: f"[{float(price)!r},{float(size)!r}]", 60_000)
 _MOST_FUNDING_ROWS = 744
 _NAME = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)?(-PERPETUAL|-\d{1,2}[A-Z]{3}\d{2}(-\d+(d\d+)?-[CP])?)|[A-Z0-9]+_[A-Z0-9]+")
-_LONG = {
-    "BTC": "Bitcoin", "ETH": "Ethereum", "USDC": "USD Coin", "USDT": "Tether USD", "EURR": "StablR Euro",
-    "SOL": "Solana", "XRP": "XRP", "BNB": "BNB", "PAXG": "PAX Gold", "STETH": "Lido Staked ETH",
-}  # fmt: skip
-_COIN_TYPES = {"BTC": "BITCOIN", "USDC": "ETHEREUM", "USDT": "ETHEREUM", "EURR": "ETHEREUM", "ETH": "ETHEREUM"}
 
 
 class Deribit(SimVenue):
@@ -48,10 +51,12 @@ class Deribit(SimVenue):
 
     name = "deribit"
     ports: ClassVar[Mapping[str, tuple[str, ...]]] = {"deribit": ("www.deribit.com",)}
+    rules = RULES
+    accounts = ACCOUNTS
 
-    def __init__(self, market: Market, clock: Callable[[], int]) -> None:
+    def __init__(self, market: Market, clock: Callable[[], int], store: Store | None = None) -> None:
         """List the methods and the instruments by name."""
-        super().__init__(market, clock)
+        super().__init__(market, clock, store)
         self.by_name: dict[str, Listing] = {listing.native_id: listing for listing in self.by_id.values()}
         self._numbers = {name: 100_000 + place for place, name in enumerate(self.by_name)}
         self._indices = {rows.index_name(listing): listing for listing in reversed(self.by_name.values())}
@@ -62,7 +67,7 @@ class Deribit(SimVenue):
             "public/status": lambda _: {"locked": "false", "locked_indices": []},
             "public/test": lambda _: {"version": "1.2.26"},
             "public/hello": lambda _: {"version": "1.2.26"},
-            "public/get_currencies": self._get_currencies,
+            "public/get_currencies": lambda _: [rows.currency(coin) for coin in self._currencies],
             "public/get_instruments": self._get_instruments,
             "public/get_instrument": lambda call: self._row(self._instrument(call.params), call.now_ms),
             "public/get_contract_size": self._get_contract_size,
@@ -79,6 +84,15 @@ class Deribit(SimVenue):
             "public/get_index_price_names": lambda _: sorted(self._indices),
             "public/get_supported_index_names": lambda _: sorted(self._indices),
         }
+        self._doorkeeper = Doorkeeper(self.exchange.account)
+        self.methods["public/auth"] = self._doorkeeper.auth
+        self.methods |= OrderReader(self.exchange, self, self._currencies).methods
+        self.methods |= MoneyDesk(self.exchange, self, self._currencies, self.accounts).methods
+
+    def set_limits(self, factor: float, clock: Clock = time.monotonic) -> None:
+        """Multiply the limits of an account: 5 a second and 20 at once for orders, 20 and 100 for all else."""
+        super().set_limits(factor, clock)
+        self._windows = Windows(factor, clock)
 
     # --- transport ---------------------------------------------------------------------------------------------------
 
@@ -94,7 +108,8 @@ class Deribit(SimVenue):
                 params: Params = dict(parse_qsl(request.target.partition("?")[2], keep_blank_values=True))
             else:
                 method, params, identity = posted(request.body, method)
-            return envelope({"result": self.call(Call(method, params, request.now_ms))}, identity, request.now_ms)
+            result = self.call(Call(method, params, request.now_ms, self._caller(method, request)))
+            return envelope({"result": result}, identity, request.now_ms)
         except RpcError as error:
             return envelope({"error": error.error}, identity, request.now_ms, error.status)
 
@@ -102,10 +117,18 @@ class Deribit(SimVenue):
         """Answer the result of one method. Raises RpcError."""
         answer = self.methods.get(call.method)
         if answer is None:
-            if call.method.startswith("private/"):
-                raise RpcError(13009, "unauthorized", {"reason": "invalid_token", "param": "token"})
             raise RpcError(-32601, "Method not found", status=404)
         return answer(call)
+
+    def _caller(self, method: str, request: SimRequest) -> Account | None:
+        """Tell who calls a private method, and count the call. Raises RpcError."""
+        if not method.startswith("private/"):
+            return None
+        account = self._doorkeeper.admit(request, method)
+        kind, most, window_s = ("matching", 20, 4.0) if method.partition("/")[2] in MATCHING else ("other", 100, 5.0)
+        if not self._windows.take(f"{account.owner} {kind}", most, window_s).admitted:
+            raise RpcError(10028, "too_many_requests")
+        return account
 
     def fault(self, kind: str, request: SimRequest, args: Mapping[str, Any]) -> SimReply:
         """Put a fault in Deribit's codes, or in the words of the Cloudflare edge before it."""
@@ -119,6 +142,17 @@ class Deribit(SimVenue):
         if listing is None:
             raise RpcError(13020, "not_found") if _NAME.fullmatch(name) else invalid("instrument_name", "wrong format")
         return listing
+
+    def listing_of(self, params: Params) -> Listing:
+        """Find the instrument that a private method names. Raises RpcError."""
+        listing = self.by_name.get(text_of(params, "instrument_name"))
+        if listing is None:
+            raise invalid("instrument_name", "instrument not found")
+        return listing
+
+    def settled_in(self, listing: Listing, currency: str) -> bool:
+        """Tell whether an instrument belongs to a currency: it settles in it, or is a spot pair with it."""
+        return currency == listing.settle or (listing.kind == SPOT and currency in (listing.base, listing.quote))
 
     def _perpetual(self, params: Params) -> Listing:
         listing = self._instrument(params)
@@ -137,30 +171,7 @@ class Deribit(SimVenue):
         return [
             listing
             for listing in self.by_name.values()
-            if (
-                currency in ("any", listing.settle)
-                or (listing.kind == SPOT and currency in (listing.base, listing.quote))
-            )
-            and kind in ("any", rows.wire_kind(listing))
-        ]
-
-    def _get_currencies(self, _: Call) -> object:
-        return [
-            {
-                "currency": coin,
-                "currency_long": _LONG.get(coin, coin),
-                "coin_type": _COIN_TYPES.get(coin, coin),
-                "network_currency": "BTC" if coin == "BTC" else "ETH" if coin in _COIN_TYPES else coin,
-                "decimals": 8 if coin == "BTC" else 6,
-                "min_confirmations": 1,
-                "min_withdrawal_fee": 0.0001,
-                "withdrawal_fee": 0.0001,
-                "network_fee": 0.000015,
-                "withdrawal_priorities": [],
-                "in_cross_collateral_pool": coin in ("BTC", "ETH", "USDC", "USDT"),
-                "apr": 0.0,
-            }
-            for coin in self._currencies
+            if (currency == "any" or self.settled_in(listing, currency)) and kind in ("any", rows.wire_kind(listing))
         ]
 
     def _get_instruments(self, call: Call) -> object:

@@ -23,6 +23,13 @@ _ALSO_IN_SUMMARY = (
 )  # fmt: skip
 
 
+_LONG = {
+    "BTC": "Bitcoin", "ETH": "Ethereum", "USDC": "USD Coin", "USDT": "Tether USD", "EURR": "StablR Euro",
+    "SOL": "Solana", "XRP": "XRP", "BNB": "BNB", "PAXG": "PAX Gold", "STETH": "Lido Staked ETH",
+}  # fmt: skip
+_COIN_TYPES = {"BTC": "BITCOIN", "USDC": "ETHEREUM", "USDT": "ETHEREUM", "EURR": "ETHEREUM", "ETH": "ETHEREUM"}
+
+
 def number(text: str) -> float:
     """Turn a figure of the market into a JSON number."""
     return float(text)
@@ -238,6 +245,24 @@ def trade(market: Market, listing: Listing, done: Trade, before: Trade | None, c
     if contract and listing.kind != SPOT:
         row["contracts"] = amount / contract
     return row
+
+
+def currency(coin: str) -> Row:
+    """Describe a currency as public/get_currencies does."""
+    return {
+        "currency": coin,
+        "currency_long": _LONG.get(coin, coin),
+        "coin_type": _COIN_TYPES.get(coin, coin),
+        "network_currency": "BTC" if coin == "BTC" else "ETH" if coin in _COIN_TYPES else coin,
+        "decimals": 8 if coin == "BTC" else 6,
+        "min_confirmations": 1,
+        "min_withdrawal_fee": 0.0001,
+        "withdrawal_fee": 0.0001,
+        "network_fee": 0.000015,
+        "withdrawal_priorities": [],
+        "in_cross_collateral_pool": coin in ("BTC", "ETH", "USDC", "USDT"),
+        "apr": 0.0,
+    }
 
 
 def option_future(listing: Listing, by_name: Mapping[str, Listing]) -> Listing | None:

@@ -7,8 +7,10 @@ venue's error table. The wording of `data.reason` is known for `wrong format` an
 import json
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
+from simulator.exchange.model import Account
 from simulator.venue import SimReply, json_reply
 
 Row = dict[str, object]
@@ -26,11 +28,21 @@ class RpcError(Exception):
 
 
 class Call(NamedTuple):
-    """One call, however it came: `params` are text from a query and typed from JSON; `now_ms` is the venue's clock."""
+    """One call, however it came: `params` are text from a query and typed from JSON; `now_ms` is the venue's clock.
+
+    `account` is who calls, where the method is a private one.
+    """
 
     method: str
     params: Params
     now_ms: int
+    account: Account | None = None
+
+    @property
+    def caller(self) -> Account:
+        """Return who calls a private method."""
+        assert self.account is not None, "private methods are authenticated before they are called"
+        return self.account
 
 
 def invalid(name: str, reason: str) -> RpcError:
@@ -65,6 +77,24 @@ def flag_of(params: Params, name: str) -> bool:
     return params.get(name) in (True, "true", "True", "1")
 
 
+def decimal_of(params: Params, name: str) -> Decimal | None:
+    """Read a number above zero from text or JSON; None where it is absent. Raises RpcError."""
+    value = params.get(name)
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
+        raise invalid(name, "wrong format")
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise invalid(name, "wrong format") from None
+    if not number.is_finite():
+        raise invalid(name, "wrong format")
+    if number <= 0:
+        raise invalid(name, "must be greater than 0")
+    return number
+
+
 def envelope(content: Row, identity: object, now_ms: int, status: int = 200) -> SimReply:
     """Wrap a `result` or an `error`; only a request that has an `id` gets one back, with its JSON type."""
     head: Row = {"jsonrpc": "2.0"} | ({"id": identity} if identity is not None else {})
@@ -76,7 +106,7 @@ def envelope(content: Row, identity: object, now_ms: int, status: int = 200) -> 
 def posted(body: bytes, method: str) -> tuple[str, Params, object]:
     """Read a JSON-RPC request; the method of the path stands in where the body names none."""
     try:
-        content = json.loads(body)
+        content = json.loads(body, parse_float=Decimal)
     except ValueError:
         raise RpcError(-32700, "Parse error") from None
     if not isinstance(content, dict):

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 from simulator.market.model import Listing
 from simulator.venue import WsSession
 from simulator.venues import deriv_quotes as quotes
-from simulator.venues.deriv_calls import PRIVATE, CallError, Row, answer, call_of, parsed, validate
+from simulator.venues import deriv_reports as reports
+from simulator.venues.deriv_calls import NOT_SERVED, CallError, Row, answer, call_of, parsed, validate
+from simulator.venues.deriv_dealer import Dealer, marked
 from simulator.venues.deriv_status import website_status
 
 if TYPE_CHECKING:
@@ -40,9 +42,12 @@ class Stream:
 class DerivSession(WsSession):
     """One connection: answers calls, streams ticks once a second at most, closes after two minutes of silence."""
 
-    def __init__(self, venue: "Deriv", send: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, venue: "Deriv", send: Callable[[str], Awaitable[None]], app_id: int) -> None:
         super().__init__(send)
         self._venue = venue
+        self._dealer = Dealer(venue, app_id)
+        self._identity = str(uuid.uuid4())
+        self._closed = False
         self._streams: dict[str, Stream] = {}
         self._pump: asyncio.Task[None] | None = None
         self._idle: asyncio.TimerHandle | None = None
@@ -55,6 +60,7 @@ class DerivSession(WsSession):
             "contracts_for": self._contracts_for,
             "forget": self._forget,
             "forget_all": self._forget_all,
+            **self._dealer.calls,
         }
 
     async def on_text(self, text: str) -> None:
@@ -66,22 +72,24 @@ class DerivSession(WsSession):
             return
         try:
             call = call_of(frame)
-            if call in PRIVATE:
-                raise CallError("AuthorizationRequired", "Please log in.", call)
+            if call in NOT_SERVED:
+                raise CallError("UnrecognisedRequest", "The simulator does not carry out this call.", call)
+            self._venue.admit(call, self._dealer.loginid or self._identity)
             validate(call, frame)
-            if call == "authorize":
-                raise CallError("InvalidToken", "The token is invalid.", call)
+            self._dealer.check(call)
             if call == "ticks":
                 await self._ticks(frame)
             elif call == "ticks_history":
                 await self._ticks_history(frame)
             else:
                 await self._say(answer(frame, call, self.calls[call](frame) or {}))
+                self._start_pump()
         except CallError as error:
             await self._say(answer(frame, error.msg_type, {"error": error.error}))
 
     async def on_close(self) -> None:
-        """Stop the streams."""
+        """Stop the streams. Offers stay: a purchase that was on its way may still be carried out (fault `late`)."""
+        self._closed = True
         if self._idle is not None:
             self._idle.cancel()
         if self._pump is not None:
@@ -94,6 +102,8 @@ class DerivSession(WsSession):
         """Begin the two minutes anew: anything sent or received counts."""
         if self._idle is not None:
             self._idle.cancel()
+        if self._closed:
+            return
         loop = asyncio.get_running_loop()
         self._idle = loop.call_later(IDLE_S, self._leave)
 
@@ -112,23 +122,14 @@ class DerivSession(WsSession):
         return {"active_symbols": [quotes.symbol_row(self._venue.market, i, now, full=full) for i in listed]}
 
     def _contracts_for(self, frame: Row) -> Row:
-        """List Rise and Fall for every symbol: enough to see that it can be traded."""
+        """List what can be bought on a symbol."""
         listing, now = self._venue.listing(str(frame["contracts_for"]), "contracts_for"), self._now()
         tick = quotes.tick_at(self._venue.market, listing, now)
-        shared: Row = {"barrier_category": "euro_atm", "barriers": 0, "contract_category": "callput"}
-        shared |= {"contract_category_display": "Up/Down", "exchange_name": quotes.fact(listing, "exchange_name")}
-        shared |= {"expiry_type": "intraday", "market": listing.product, "max_contract_duration": "1d"}
-        shared |= {"min_contract_duration": "15m", "start_type": "spot", "underlying_symbol": listing.native_id}
-        shared |= {"submarket": quotes.fact(listing, "submarket")}
-        kinds = (("CALL", "Higher", "up"), ("PUT", "Lower", "down"))
-        available = [shared | {"contract_type": t, "contract_display": d, "sentiment": s} for t, d, s in kinds]
-        content: Row = {"available": available, "hit_count": len(available), "feed_license": "realtime"}
-        content |= {"open": quotes.next_change(listing, now, opening=True) if not quotes.is_open(listing, now) else now}
-        content |= {"close": quotes.next_change(listing, now, opening=False)}
-        return {"contracts_for": content | {"spot": float(tick.quote) if tick else None}}
+        return {"contracts_for": reports.offered(listing, now, tick.quote if tick else None)}
 
     def _forget(self, frame: Row) -> Row:
-        return {"forget": int(self._streams.pop(str(frame["forget"]), None) is not None)}
+        identity = str(frame["forget"])
+        return {"forget": int(self._streams.pop(identity, None) is not None or self._dealer.forget(identity))}
 
     def _forget_all(self, frame: Row) -> Row:
         wanted = frame["forget_all"]
@@ -136,7 +137,7 @@ class DerivSession(WsSession):
         gone = [key for key, s in self._streams.items() if ("candles" if s.granularity else "ticks") in kinds]
         for key in gone:
             del self._streams[key]
-        return {"forget_all": gone}
+        return {"forget_all": gone + self._dealer.forget_all(kinds)}
 
     # --- ticks -------------------------------------------------------------------------------------------------------
 
@@ -191,20 +192,36 @@ class DerivSession(WsSession):
         if msg_type == "ticks_history":
             stream.sent_epoch = self._now()
         self._streams[stream.identity] = stream
-        if self._pump is None:
-            self._pump = asyncio.create_task(self._run())
+        self._start_pump()
         return stream
+
+    def _start_pump(self) -> None:
+        if self._pump is None and not self._closed and (self._streams or self._dealer.watches):
+            self._pump = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
         """Push every second what is new; ends when the client has left."""
         while True:
             await asyncio.sleep(1.0 - self._venue.clock() % 1000 / 1000)
-            for stream in list(self._streams.values()):
-                if stream.identity in self._streams and quotes.is_open(stream.listing, self._now()):
-                    try:
+            try:
+                for stream in list(self._streams.values()):
+                    if stream.identity in self._streams and quotes.is_open(stream.listing, self._now()):
                         await self._push(stream)
-                    except ConnectionError:
-                        return
+                await self._push_private()
+            except ConnectionError:
+                return
+
+    async def _push_private(self) -> None:
+        """Send what is new in the streams of an account; one that has become impossible says so and ends."""
+        for watch in list(self._dealer.watches.values()):
+            try:
+                content = watch.look()
+            except CallError as error:
+                self._dealer.forget(watch.identity)
+                await self._say(answer(watch.echo, watch.kind, {"error": error.error}))
+                continue
+            if content is not None:
+                await self._say(answer(watch.echo, watch.kind, marked(content, watch)))
 
     async def _push(self, stream: Stream) -> None:
         """Send the current tick or candle of a stream unless it was sent already."""

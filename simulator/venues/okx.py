@@ -1,4 +1,4 @@
-"""The simulated OKX: the public v5 REST interface, on one port."""
+"""The simulated OKX: the v5 REST interface, public and signed, on one port."""
 
 import json
 import time
@@ -9,7 +9,10 @@ from simulator.limits import Clock, Windows
 from simulator.market.model import NotRecorded
 from simulator.venue import SimReply, SimRequest, SimVenue, json_reply
 from simulator.venues import okx_candles, okx_market, okx_public
+from simulator.venues.okx_auth import ACCOUNTS
 from simulator.venues.okx_instruments import instruments
+from simulator.venues.okx_order_wire import RULES
+from simulator.venues.okx_private import SIGNED, TOO_MANY, answer
 from simulator.venues.okx_wire import OkxError, Query
 
 Handler = Callable[[SimVenue, SimRequest, Query], list[Any]]
@@ -49,7 +52,6 @@ ROUTES: Mapping[tuple[str, str], Route] = {
 }
 """Limits as of the documentation of 30 November 2025, all by address."""
 
-TOO_MANY = b'{"msg":"Too Many Requests","code":"50011"}'
 BLOCKED = (
     b"<!DOCTYPE html><html><head><title>451 Unavailable For Legal Reasons</title></head>"
     b"<body><h1>Service is not available in your region</h1></body></html>"
@@ -69,6 +71,8 @@ class Okx(SimVenue):
 
     name = "okx"
     ports: ClassVar[Mapping[str, tuple[str, ...]]] = {"okx": ("www.okx.com",)}
+    rules = RULES
+    accounts = ACCOUNTS
 
     def set_limits(self, factor: float, clock: Clock = time.monotonic) -> None:
         """Begin to count anew."""
@@ -77,19 +81,23 @@ class Okx(SimVenue):
 
     def handle(self, port: str, request: SimRequest) -> SimReply:
         """Answer one request."""
+        signed = SIGNED.get((request.method, request.path))
         route = ROUTES.get((request.method, request.path))
-        if route is None:
-            return json_reply(NOT_FOUND, 404)
-        query = request.query
-        key = f"{request.path} {query.get(route.counted_by, '') if route.counted_by else ''}"
-        if not self.windows.take(key, route.limit, route.window_s).admitted:
-            return SimReply(TOO_MANY, 429)
         try:
-            return json_reply({"code": "0", "msg": "", "data": route.handler(self, request, query)})
+            if signed is not None:
+                return answer(self, request, signed, self.windows)
+            return json_reply(NOT_FOUND, 404) if route is None else self._public(route, request)
         except OkxError as refusal:
             return json_reply({"code": refusal.code, "data": [], "msg": str(refusal)}, refusal.status)
         except NotRecorded:
             return json_reply({"code": "52000", "data": [], "msg": "No market data available"})
+
+    def _public(self, route: Route, request: SimRequest) -> SimReply:
+        query = request.query
+        key = f"{request.path} {query.get(route.counted_by, '') if route.counted_by else ''}"
+        if not self.windows.take(key, route.limit, route.window_s).admitted:
+            return SimReply(TOO_MANY, 429)
+        return json_reply({"code": "0", "msg": "", "data": route.handler(self, request, query)})
 
     def fault(self, kind: str, request: SimRequest, args: Mapping[str, Any]) -> SimReply:
         """Say a fault as OKX or the network in front of it says it."""

@@ -208,6 +208,32 @@ def test_a_post_is_never_repeated(client: HttpClient, serve: Callable[..., Serve
     assert server.connections == 1
 
 
+def test_a_get_marked_once_is_never_repeated(client: HttpClient, serve: Callable[..., Server]) -> None:
+    server = serve(close_on_second_request)
+    assert get(client, server.url).body == b"1"
+    with pytest.raises(Unavailable, match="closed the connection without an answer"):
+        client.send(Request("GET", server.url, once=True), deadline=soon())
+    assert server.connections == 1
+
+
+def test_a_get_marked_once_is_sent_once_when_the_kept_connection_is_reset(
+    client: HttpClient, serve: Callable[..., Server]
+) -> None:
+    orders: list[bytes] = []
+
+    def take_one_order(connection: socket.socket, number: int) -> None:
+        asked(connection)
+        connection.sendall(ok(b"%d" % number))
+        orders.append(asked(connection))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+    server = serve(take_one_order)
+    assert get(client, server.url).body == b"1"
+    with pytest.raises(Unavailable, match="broke the connection|closed the connection"):
+        client.send(Request("GET", f"{server.url}/private/buy", once=True), deadline=soon())
+    assert len(orders) == server.connections == 1
+
+
 def test_threads_share_a_client(client: HttpClient, serve: Callable[..., Server]) -> None:
     def echo(connection: socket.socket, number: int) -> None:
         while request := asked(connection):

@@ -11,6 +11,7 @@ from simulator.market.model import FUTURE, OPTION, PERPETUAL, SPOT, Listing, Not
 from simulator.market.synthetic import SyntheticMarket
 from simulator.venue import SimRequest
 from simulator.venues.bybit import Bybit
+from simulator.venues.bybit_auth import ACCOUNTS
 from tests.simulator.mounted import Mounted, get, redirected
 from tests.simulator.mounted import client as mounted_client
 
@@ -137,7 +138,8 @@ def test_loading_markets_takes_the_calls_of_the_real_venue(client, adapter):
 
 
 def test_a_client_with_keys_gets_an_empty_answer_to_what_it_asks_first(client, adapter):
-    client.apiKey, client.secret = "key", "secret"
+    client.apiKey, client.secret = ACCOUNTS[0].key, ACCOUNTS[0].secret
+    client.options["timeDifference"] = client.milliseconds() - NOW_MS
     client.load_markets()
     assert "/v5/asset/coin/query-info" in {request.path for request in adapter.seen}
 

@@ -127,7 +127,7 @@ class TestSymbols:
     def test_contracts_are_listed_with_the_next_closing(self, wednesday: Deriv) -> None:
         (answer,) = conversation(wednesday, {"contracts_for": "frxEURUSD"})
         content = answer["contracts_for"]
-        assert {row["contract_type"] for row in content["available"]} == {"CALL", "PUT"}
+        assert {row["contract_type"] for row in content["available"]} == {"CALL", "PUT", "MULTUP", "MULTDOWN"}
         assert content["hit_count"] == len(content["available"])
         assert content["close"] == FRIDAY_2055_S
 
