@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 SOURCES := main.py bench commands connectors domain market_data monitoring order_management simulator utils
 
-.PHONY: setup demo test check format lint types imports bench clean
+.PHONY: setup demo test check chaos format lint types imports bench clean
 
 setup: $(STAMP)
 
@@ -25,6 +25,9 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest -n 2
+
+chaos: setup
+	$(BIN)/python -m tests.chaos --runs 1000
 
 check: setup lint types imports test
 

@@ -1,9 +1,10 @@
 """From the configuration to connectors that are ready to be asked."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
-from threading import RLock
+from threading import RLock, local
 from typing import TYPE_CHECKING
 
 from connectors.base import Capabilities, Connector, VenueContext
@@ -105,6 +106,7 @@ class Venues:
         self.clocks = Clocks(self._store, key)
         self._lock = RLock()
         self._deadline: float | None = None
+        self._own = local()
         self._download_until = time.monotonic() + DOWNLOAD_PATIENCE_S
 
     def start(self, deadline: float) -> None:
@@ -113,7 +115,20 @@ class Venues:
 
     def deadline(self) -> float:
         """Answer until when this run may wait: before `start`, as long as a download of lists may take."""
+        own: float | None = getattr(self._own, "deadline", None)
+        if own is not None:
+            return own
         return self._download_until if self._deadline is None else self._deadline
+
+    @contextmanager
+    def until(self, deadline: float) -> Iterator[None]:
+        """Give this thread a deadline of its own (time.monotonic seconds) for the length of a block."""
+        before = getattr(self._own, "deadline", None)
+        self._own.deadline = deadline
+        try:
+            yield
+        finally:
+            self._own.deadline = before
 
     def connector(self, name: str) -> Connector:
         """Return the connector of a venue of this run, made at the first call.

@@ -183,6 +183,10 @@ class Trading(ABC):
     def positions(self) -> list[Position]:
         """List open derivative positions of every product."""
 
+    def closing_sizes(self, position: Position) -> list[Decimal]:
+        """Say in which sizes reduce-only orders have to close a position: as a whole, unless the venue keeps parts."""
+        return [abs(position.size)]
+
     def funding_payments(self, instrument: Instrument, since_ms: int) -> list[FundingPayment]:
         """List funding paid and received since `since_ms`, oldest first, all pages."""
         raise self._unsupported("funding payments")

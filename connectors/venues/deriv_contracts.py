@@ -227,6 +227,21 @@ def position_of(contracts: Sequence[Contract], instrument: Instrument) -> Positi
     )
 
 
+def sizes_of(contracts: Iterable[Contract], position: Position, instrument: Instrument | None) -> list[Decimal]:
+    """List the sizes of the contracts that make up a position."""
+    side = BUY if position.size > 0 else SELL
+    symbol = None if instrument is None else instrument.native_id
+    return [
+        contract.size for contract in contracts if (contract.symbol, contract.side) == (symbol, side) and contract.size
+    ]
+
+
+def multipliers_of(available: Iterable[Row], kind: str) -> list[int]:
+    """List the multipliers that a kind of contract is offered with (rows of `contracts_for`)."""
+    ranges = [row.get("multiplier_range") or [] for row in available if row["contract_type"] == kind]
+    return sorted({int(number) for numbers in ranges for number in numbers})
+
+
 def sizes_text(contracts: Iterable[Contract]) -> str:
     """List sizes for a hint."""
     return ", ".join(plain(contract.size) for contract in contracts if contract.size) or "none"

@@ -215,6 +215,10 @@ class DerivTrading(Trading):
                 found += filter(None, [contracts.position_of(mine, instrument)])
         return found
 
+    def closing_sizes(self, position: Position) -> list[Decimal]:
+        """List the sizes of a position's contracts: each is sold as a whole."""
+        return contracts.sizes_of(self.history.open(), position, self._instruments.find(position.symbol))
+
     def permissions(self) -> KeyPermissions:
         """Tell the token's scopes; `payments` may withdraw."""
         scopes = self.calls.account().get("scopes") or ()
@@ -225,7 +229,7 @@ class DerivTrading(Trading):
     def _opening(self, instrument: Instrument, spec: OrderSpec) -> tuple[dict[str, str], _Ready]:
         kind, symbol = TYPE_OF[spec.side], instrument.native_id
         offered = self.calls.read({"contracts_for": symbol}, lambda answer: answer["contracts_for"])
-        multiplier = self._multiplier(instrument, _multipliers(offered["available"], kind))
+        multiplier = self._multiplier(instrument, contracts.multipliers_of(offered["available"], kind))
         if offered.get("spot") is None:
             raise Unavailable(f"{self.venue} shows no price of {instrument.symbol} now.", venue=self.venue)
         stake = contracts.stake_for(spec.size, multiplier, to_decimal(offered["spot"]))
@@ -274,12 +278,6 @@ class DerivTrading(Trading):
                 hint=f"Set venues.{self.venue}.options.multiplier to one of {', '.join(map(str, offered))}.",
             )
         return int(wanted)
-
-
-def _multipliers(available: list[Mapping[str, Any]], kind: str) -> list[int]:
-    """List the multipliers that a kind of contract is offered with."""
-    ranges = [row.get("multiplier_range") or [] for row in available if row["contract_type"] == kind]
-    return sorted({int(number) for numbers in ranges for number in numbers})
 
 
 def _offer(row: Mapping[str, Any]) -> _Offer:

@@ -4,15 +4,21 @@ Limits, refusals and the words of faults are the venue's; limits count real time
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from simulator.limits import LIFTED, Clock
-from simulator.market.model import NotRecorded
+from simulator.exchange.model import ExchangeRules
+from simulator.exchange.store import Store
+from simulator.limits import LIFTED, Clock, Windows
+from simulator.market.model import Market, NotRecorded
 from simulator.venue import SimReply, SimRequest, SimVenue, json_reply
+from simulator.venues.binance_auth import ACCOUNTS, authenticate, parameters
 from simulator.venues.binance_call import Call, Refusal
+from simulator.venues.binance_countdown import Countdowns
 from simulator.venues.binance_routes import ROUTES, SECTIONS, Route
 from simulator.venues.binance_shapes import WEIGHT_LIMITS
+from simulator.venues.binance_signed import SignedCall
+from simulator.venues.binance_signed_routes import SIGNED_ROUTES, SignedRoute, count_orders
 
 _MINUTE_S = 60.0
 _PATIENCE = 10
@@ -80,9 +86,27 @@ class Binance(SimVenue):
         "rest": ("api.binance.com", "fapi.binance.com", "dapi.binance.com", "eapi.binance.com")
     }
 
+    accounts = ACCOUNTS
+    rules = ExchangeRules(
+        wallet=lambda listing: listing.product,
+        deposits={
+            "spot": {"USDT": "1000000", "USDC": "1000000", "EUR": "1000000", "BTC": "100", "ETH": "1000",
+                     "SOL": "10000", "BNB": "1000", "XRP": "100000", "DOGE": "1000000"},
+            "linear": {"USDT": "1000000", "USDC": "1000000"},
+        },
+        # The filters of each symbol say how many orders it may have.
+        max_open_orders=10_000,
+    )  # fmt: skip
+
+    def __init__(self, market: Market, clock: Callable[[], int], store: Store | None = None) -> None:
+        """Begin without countdowns."""
+        self.countdowns = Countdowns()
+        super().__init__(market, clock, store)
+
     def set_limits(self, factor: float, clock: Clock = time.monotonic) -> None:
         """Begin to count anew."""
         super().set_limits(factor, clock)
+        self.order_windows = Windows(factor, clock)
         self.meters = {
             section: WeightMeter(max(1.0, limit * factor), clock) for section, limit in WEIGHT_LIMITS.items()
         }
@@ -93,8 +117,10 @@ class Binance(SimVenue):
         section = next((name for prefix, name in SECTIONS.items() if path.startswith(prefix)), None)
         if section is None:
             return _html(404)
-        route = ROUTES.get((request.method, path))
-        call = Call(section, request.query, self.market, self.by_product.get(section, {}), request.now_ms)
+        self.countdowns.expire(self.exchange, request.now_ms)
+        route = ROUTES.get((request.method, path)) or SIGNED_ROUTES.get((request.method, path))
+        params = parameters(request)
+        call = Call(section, params, self.market, self.by_product.get(section, {}), request.now_ms)
         meter = self.meters[section]
         meter.take(_weight(route, call))
         headers = self._headers(section)
@@ -104,14 +130,39 @@ class Binance(SimVenue):
             return _too_many(section, over_s, headers)
         try:
             if route is None:
-                return _unrouted(section, request)
-            _check(route, call, request)
+                return self._unrouted(section, request)
+            _check_known(route, call)
+            if isinstance(route, SignedRoute):
+                return self._signed(route, call, request, headers)
             return json_reply(route.answer(call), headers=headers)
         except Refusal as refusal:
-            return _error(refusal.code, refusal.message, refusal.status, headers)
+            return _refused(refusal, headers)
         except NotRecorded as absent:
             # What a tape lacks is as if the symbol were not there: a failing venue would be asked again and again.
             return _error(-1121, f"Invalid symbol. ({absent})", 400, headers)
+
+    def _signed(self, route: SignedRoute, call: Call, request: SimRequest, headers: dict[str, str]) -> SimReply:
+        account = authenticate(self.exchange, request, call.params, route.permission)
+        if route.orders:
+            headers |= count_orders(self.order_windows, account.owner, call.section, route)
+        signed = SignedCall(
+            call.section, call.params, call.market, call.listings, call.now_ms,
+            exchange=self.exchange, account=account, countdowns=self.countdowns,
+        )  # fmt: skip
+        return json_reply(route.answer(signed), headers=headers)
+
+    def _unrouted(self, section: str, request: SimRequest) -> SimReply:
+        """Answer what no route serves: an account's endpoint knows no key, anything else is not there."""
+        name = request.path.split("/", 3)[-1]
+        key = request.headers.get("x-mbx-apikey")
+        if name.startswith(_ACCOUNT) or request.path in _KEYED:
+            if not key:
+                return _error(-2014, "API-key format invalid.", 401, {})
+            if self.exchange.account(key) is None:
+                return _error(-2015, "Invalid API-key, IP, or permissions for action.", 401, {})
+        if section in ("linear", "inverse"):
+            return _error(-5000, f"Path {request.path}, Method {request.method} is invalid", 404, {})
+        return _html(404)
 
     def _headers(self, section: str) -> dict[str, str]:
         used = str(self.meters[section].used)
@@ -136,11 +187,11 @@ class Binance(SimVenue):
                 return json_reply({"status": 1, "msg": "system_maintenance"})
             return _error(1, "System is under maintenance.", 503, {})
         if kind == "server_error":
-            return _server_error(int(args.get("status") or 503))
+            return _server_error(int(args.get("status") or 503), bool(args.get("handled")))
         raise ValueError(f"Binance has no words for {kind}")
 
 
-def _weight(route: Route | None, call: Call) -> int:
+def _weight(route: Route | SignedRoute | None, call: Call) -> int:
     if route is None:
         return 1
     try:
@@ -149,8 +200,8 @@ def _weight(route: Route | None, call: Call) -> int:
         return 1
 
 
-def _check(route: Route, call: Call, request: SimRequest) -> None:
-    """Refuse parameters spot does not know, and calls to what needs a key without one."""
+def _check_known(route: Route | SignedRoute, call: Call) -> None:
+    """Refuse parameters spot does not know."""
     unknown = set(call.params) - route.params
     if call.strict and unknown:
         sent, known = len(call.params), len(route.params)
@@ -159,29 +210,15 @@ def _check(route: Route, call: Call, request: SimRequest) -> None:
         read = sent - len(unknown)
         text = f"Not all sent parameters were read; read '{read}' parameter(s) but was sent '{sent}'."
         raise Refusal(-1104, text)
-    if "signature" in route.params:
-        _check_signed(request)
 
 
-def _check_signed(request: SimRequest) -> None:
-    if not request.headers.get("x-mbx-apikey"):
-        raise Refusal(-2014, "API-key format invalid.", 401)
-    params = request.query
-    for name in ("timestamp", "signature"):
-        if not params.get(name):
-            raise Refusal(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
-
-
-def _unrouted(section: str, request: SimRequest) -> SimReply:
-    """Answer what no route serves: an account's endpoint knows no key, anything else is not there."""
-    name = request.path.split("/", 3)[-1]
-    if name.startswith(_ACCOUNT) or request.path in _KEYED:
-        if not request.headers.get("x-mbx-apikey"):
-            return _error(-2014, "API-key format invalid.", 401, {})
-        return _error(-2015, "Invalid API-key, IP, or permissions for action.", 401, {})
-    if section in ("linear", "inverse"):
-        return _error(-5000, f"Path {request.path}, Method {request.method} is invalid", 404, {})
-    return _html(404)
+def _refused(refusal: Refusal, headers: Mapping[str, str]) -> SimReply:
+    payload: dict[str, object] = {"code": refusal.code, "msg": refusal.message}
+    if refusal.data is not None:
+        payload["data"] = refusal.data
+    if refusal.status == 429:
+        headers = {**headers, "Retry-After": "10"}
+    return json_reply(payload, refusal.status, headers)
 
 
 def _error(code: int, message: str, status: int, headers: Mapping[str, str]) -> SimReply:
@@ -223,7 +260,10 @@ def _banned(section: str, seconds: float, now_ms: int, headers: Mapping[str, str
     return _error(-1003, text, 418, {**headers, "Retry-After": str(max(1, round(seconds)))})
 
 
-def _server_error(status: int) -> SimReply:
+def _server_error(status: int, handled: bool) -> SimReply:
+    if handled and status == 503:
+        # The words by which the venue says that it does not know; the others mean that nothing was done.
+        return _error(-1000, "Unknown error, please check your request or try again later.", 503, {})
     if status == 500:
         return _error(-1001, "Internal error; unable to process your request. Please try again.", 500, {})
     if status == 503:

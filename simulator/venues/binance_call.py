@@ -15,13 +15,14 @@ _DIGITS = r"^[0-9]{1,20}$"
 
 
 class Refusal(Exception):
-    """An error as Binance reports it: `{"code":…,"msg":…}`."""
+    """An error as Binance reports it: `{"code":…,"msg":…}`, and of a few calls `data` as well."""
 
-    def __init__(self, code: int, message: str, status: int = 400) -> None:
+    def __init__(self, code: int, message: str, status: int = 400, data: object = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status
+        self.data = data
 
 
 def missing(name: str) -> Refusal:

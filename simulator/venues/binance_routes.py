@@ -1,4 +1,4 @@
-"""Binance's endpoints: who answers each, what it weighs against the limit of its section, which parameters it takes.
+"""Binance's public endpoints: who answers each, what it weighs against its section's limit, which parameters it takes.
 
 A section of the API is a host of its own with its own limit; `ROUTES` has all of them by method and path.
 """
@@ -51,18 +51,12 @@ def _by_symbols(one: int, all_of_them: int, few: int | None = None) -> Callable[
     return weigh
 
 
-def _nothing(_: Call) -> object:
-    """Answer an account that has none of this: an empty list."""
-    return []
-
-
 def _system_status(_: Call) -> object:
     return {"status": 0, "msg": "normal"}
 
 
 _PAGE = "symbol limit startTime endTime"
 _KLINES = "symbol interval limit startTime endTime timeZone"
-_SIGNED = "timestamp recvWindow signature"
 _KLINE_WEIGHT = _by_limit(500, (99, 1), (499, 2), (1000, 5), (10**9, 10))
 _DEPTH_WEIGHT = _by_limit(500, (50, 2), (100, 5), (500, 10), (1000, 20))
 
@@ -84,13 +78,7 @@ _SPOT: _Table = {
     "ticker/bookTicker": (market.book_ticker, _by_symbols(2, 4, 4), "symbol symbols symbolStatus"),
 }
 
-_SPOT_WALLET: _Table = {
-    "system/status": (_system_status, 1, ""),
-    "capital/config/getall": (_nothing, 10, _SIGNED),
-    "margin/allPairs": (_nothing, 1, f"symbol {_SIGNED}"),
-    "margin/isolated/allPairs": (_nothing, 10, f"symbol {_SIGNED}"),
-}
-"""What a client with keys asks before its first order: whoever signs has an empty account."""
+_SPOT_WALLET: _Table = {"system/status": (_system_status, 1, "")}
 
 _CONTRACTS: _Table = {
     "ping": (market.ping, 1, ""),

@@ -1,21 +1,27 @@
-"""The simulated KuCoin: the public REST interfaces of its spot and its futures host, each on its own port."""
+"""The simulated KuCoin: the REST interfaces of its spot and its futures host, each on its own port."""
 
 import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, ClassVar, NamedTuple
+from urllib.parse import unquote
 
+from simulator.exchange.model import READ, Account
+from simulator.exchange.store import Store
 from simulator.limits import Clock, Windows
 from simulator.market.model import Market, NotRecorded
 from simulator.venue import SimReply, SimRequest, SimVenue, json_reply
 from simulator.venues import kucoin_futures, kucoin_spot
+from simulator.venues.kucoin_accounts import RULES
+from simulator.venues.kucoin_auth import ACCOUNTS, authenticate, permit
+from simulator.venues.kucoin_private import Call, Settings
+from simulator.venues.kucoin_private_routes import POOLS, PRIVATE_ROUTES, PrivateRoute
 from simulator.venues.kucoin_wire import KucoinError, Params, Row, pool_headers
 
 Handler = Callable[[SimVenue, SimRequest, Params], object]
-SIGNED_HEADERS = ("kc-api-key", "kc-api-sign", "kc-api-timestamp", "kc-api-passphrase")
 PUBLIC_POOL = 2_000
-SIGNED_POOL = 4_000
 POOL_WINDOW_S = 30.0
 TOO_MANY = {"code": "429000", "msg": "Too many requests in a short period of time, please retry later"}
 CLOSED = {"status": "close", "msg": "upgrade match engine"}
@@ -83,10 +89,10 @@ ROUTES: Mapping[str, Mapping[tuple[str, str], Route]] = {
 class _Pattern(NamedTuple):
     method: str
     expression: re.Pattern[str]
-    route: Route
+    route: Route | PrivateRoute
 
 
-def _patterns(routes: Mapping[tuple[str, str], Route]) -> list[_Pattern]:
+def _patterns(routes: Mapping[tuple[str, str], Route | PrivateRoute]) -> list[_Pattern]:
     return [
         _Pattern(method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), route)
         for (method, path), route in routes.items()
@@ -98,15 +104,21 @@ class Kucoin(SimVenue):
     """KuCoin. Every answer says what is left of the request pool; an empty pool answers 429000."""
 
     name = "kucoin"
+    rules = RULES
+    accounts = ACCOUNTS
     ports: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "spot": ("api.kucoin.com",),
         "futures": ("api-futures.kucoin.com",),
     }
 
-    def __init__(self, market: Market, clock: Callable[[], int]) -> None:
+    def __init__(self, market: Market, clock: Callable[[], int], store: Store | None = None) -> None:
         """Serve `market`."""
-        super().__init__(market, clock)
-        self._with_names = {port: _patterns(routes) for port, routes in ROUTES.items()}
+        super().__init__(market, clock, store)
+        self.settings = Settings()
+        self._routes: dict[str, dict[tuple[str, str], Route | PrivateRoute]] = {
+            port: {**PRIVATE_ROUTES[port], **routes} for port, routes in ROUTES.items()
+        }
+        self._with_names = {port: _patterns(routes) for port, routes in self._routes.items()}
 
     def set_limits(self, factor: float, clock: Clock = time.monotonic) -> None:
         """Begin to count anew."""
@@ -115,32 +127,46 @@ class Kucoin(SimVenue):
 
     def handle(self, port: str, request: SimRequest) -> SimReply:
         """Answer one request."""
-        route, params = self._route(port, request)
+        route, names = self._route(port, request)
         if route is None:
             return json_reply({"code": "404", "msg": "Not Exists"}, 404)
-        if route.signed and not all(request.headers.get(name) for name in SIGNED_HEADERS):
-            names = ", ".join(SIGNED_HEADERS).upper()
-            return json_reply({"code": "400001", "msg": f"Please check the header of your request for {names}"}, 401)
-        pool, limit = (request.headers["kc-api-key"], SIGNED_POOL) if route.signed else ("public", PUBLIC_POOL)
+        account: Account | None = None
+        try:
+            if isinstance(route, PrivateRoute) or route.signed:
+                account = authenticate(self.accounts, request)
+                permit(account, route.permission if isinstance(route, PrivateRoute) else READ)
+        except KucoinError as refusal:
+            return json_reply({"code": refusal.code, "msg": str(refusal)}, refusal.status)
+        # Signed requests are counted for each user and host, all others for the address.
+        pool, limit = (f"{port} {account.owner}", POOLS[port]) if account else ("public", PUBLIC_POOL)
         taken = self.pools.take(pool, limit, POOL_WINDOW_S, route.weight)
         left = pool_headers(taken.limit, taken.left, taken.left_s)
         if not taken.admitted:
             return json_reply(TOO_MANY, 429, left)
         try:
-            data = route.handler(self, request, params)
+            data = self._answer(route, request, names, account)
         except KucoinError as refusal:
             return json_reply({"code": refusal.code, "msg": str(refusal)}, refusal.status, left)
         except NotRecorded:
             data = None
         return json_reply({"code": "200000", "data": data}, 200, left)
 
-    def _route(self, port: str, request: SimRequest) -> tuple[Route | None, Params]:
-        route = ROUTES[port].get((request.method, request.path))
+    def _answer(
+        self, route: Route | PrivateRoute, request: SimRequest, names: Params, account: Account | None
+    ) -> object:
+        if isinstance(route, Route):
+            return route.handler(self, request, {**request.query, **names})
+        assert account is not None
+        given = {**_body(request), **request.query, **names}
+        return route.handler(Call(self, self.exchange, self.settings, account, given, request.now_ms))
+
+    def _route(self, port: str, request: SimRequest) -> tuple[Route | PrivateRoute | None, dict[str, str]]:
+        route = self._routes[port].get((request.method, request.path))
         if route is not None:
-            return route, request.query
+            return route, {}
         for method, expression, candidate in self._with_names[port]:
             if method == request.method and (match := expression.fullmatch(request.path)):
-                return candidate, request.query | match.groupdict()
+                return candidate, {name: unquote(value) for name, value in match.groupdict().items()}
         return None, {}
 
     def fault(self, kind: str, request: SimRequest, args: Mapping[str, Any]) -> SimReply:
@@ -162,6 +188,19 @@ class Kucoin(SimVenue):
                 return json_reply({"code": "200000", "data": CLOSED})
             return _error("503", "Service Unavailable", 503)
         return _error("500000", "Internal Server Error", int(args.get("status", 500)))
+
+
+def _body(request: SimRequest) -> dict[str, Any]:
+    """Read a JSON object; nothing where there is no body. Raises KucoinError 400000."""
+    if not request.body:
+        return {}
+    try:
+        found = json.loads(request.body, parse_float=Decimal)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise KucoinError("400000", "Bad Request", 400)
+    return found
 
 
 def _error(code: str, message: str, http_status: int) -> SimReply:

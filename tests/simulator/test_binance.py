@@ -121,7 +121,9 @@ def test_loading_markets_takes_the_three_calls_of_the_real_venue(client, adapter
 
 
 def test_a_client_with_keys_gets_empty_answers_to_what_it_asks_first(client, adapter):
-    client.apiKey, client.secret = "key", "secret"
+    account = adapter.venue.accounts[0]
+    client.apiKey, client.secret = account.key, account.secret
+    adapter.now_ms = client.milliseconds()
     client.load_markets()
     assert {request.path for request in adapter.seen} >= {
         "/sapi/v1/capital/config/getall",
@@ -416,7 +418,7 @@ def test_an_unknown_spot_path_is_the_gateways_html(venue):
     assert b"404 Not Found" in reply.body
 
 
-def test_signed_calls_need_a_time_and_a_signature_and_no_key_has_an_account(venue):
+def test_signed_calls_need_a_time_a_signature_and_a_key_that_is_known(venue):
     status, body = ask(venue, f"{SPOT_URL}/sapi/v1/margin/allPairs?timestamp=1", x_mbx_apikey="key")
     assert (status, body["code"]) == (400, -1102)
     assert "'signature'" in body["msg"]

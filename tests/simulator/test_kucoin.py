@@ -18,12 +18,14 @@ from simulator.market.synthetic import SyntheticMarket
 from simulator.tape.market import load_tape
 from simulator.venue import SimRequest
 from simulator.venues.kucoin import ROUTES, Kucoin
+from tests.simulator.kucoin_keys import signed_headers
 from tests.simulator.mounted import NOW_MS, Mounted, client, provoked
 
 SPOT = "https://api.kucoin.com"
 FUTURES = "https://api-futures.kucoin.com"
 HOUR_MS = 3_600_000
-KEYS = {"apiKey": "key", "secret": "secret", "password": "phrase"}
+TRADER = Kucoin.accounts[0]
+KEYS = {"apiKey": TRADER.key, "secret": TRADER.secret, "password": TRADER.passphrase}
 CLASSIC = {"hf": True, "uta": False}
 
 # BTC-USDT in the response example of KuCoin's own SDK 1.3.2 (spot/market, get_all_symbols).
@@ -202,6 +204,7 @@ class TestBooks:
         status, body = ask(wire, f"{SPOT}/api/v3/market/orderbook/level2?symbol=BTC-USDT")
         assert (status, body["code"]) == (401, "400001")
         exchange = client(ccxt.kucoin, wire, options=CLASSIC | {"fetchMarkets": {"types": ["spot"]}}, **KEYS)
+        exchange.nonce = lambda: NOW_MS
         exchange.load_markets(params={"marginables": False})
         book = exchange.fetch_order_book("BTC/USDT")
         assert levels(book["bids"]) == levels(market.book(listing(market, "BTC-USDT"), 5_000, NOW_MS).bids)
@@ -439,8 +442,7 @@ class TestTheRest:
                 asked = ".KXBTUSDT" if "index" in path else "XBTUSDTM" if "/ua/" in path else symbol
                 query = f"symbol={asked}&type=1min&granularity=1&from={NOW_MS - 24 * HOUR_MS}&to={NOW_MS}"
                 url = f"{host}{path.format(symbol=symbol, currency='BTC')}?{query}"
-                signed = dict.fromkeys(("KC-API-KEY", "KC-API-SIGN", "KC-API-TIMESTAMP", "KC-API-PASSPHRASE"), "x")
-                status, body = ask(wire, url, **signed)
+                status, body = ask(wire, url, **signed_headers(TRADER, "GET", url, NOW_MS))
                 assert (path, status, body["code"]) == (path, 200, "200000")
                 assert body["data"]
 
