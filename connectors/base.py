@@ -10,11 +10,14 @@ from domain.errors import Unsupported
 from domain.instruments import Instrument
 from domain.quotes import Quote
 
+from utils.config.settings import PaperSettings
+
 if TYPE_CHECKING:
     from connectors.guard import Guard
     from connectors.http import HttpClient
     from domain.funding import Funding, FundingPoint
     from utils.config.settings import VenueSettings
+    from domain.trades import Trades
     from utils.secrets import Credentials
 
 
@@ -57,6 +60,8 @@ class VenueContext:
     """Answers until when (time.monotonic seconds) the running command may wait."""
     clock_offset_ms: Callable[[], int]
     """Answers the venue's clock minus ours, as last measured; for signed calls."""
+    paper: PaperSettings = PaperSettings()
+    """What a broker on paper begins with."""
 
 
 class Connector(ABC):
@@ -96,6 +101,10 @@ class Connector(ABC):
     def fetch_funding_history(self, instrument: Instrument, since_ms: int) -> "list[FundingPoint]":
         """Ask for settled funding rates since `since_ms`, oldest first, all pages."""
         raise self._unsupported("funding history")
+
+    def fetch_trades(self, instrument: Instrument, since_ms: int) -> "Trades":
+        """Ask for public trades since `since_ms`, oldest first, as far back as the venue tells."""
+        raise self._unsupported("public trades")
 
     def fetch_maintenance(self) -> str | None:
         """Ask whether the venue announces maintenance: its words, or None when it says that all is well."""

@@ -47,6 +47,7 @@ class CcxtSession:
         """Until when (time.monotonic seconds) the call that is made now may take, where that is before the deadline."""
         self.exchange = self._make(exchange, options)
         if credentials is not None:
+            self.exchange.parse_json = self._whole_json
             self.exchange.apiKey = credentials.key
             self.exchange.secret = credentials.secret
             self.exchange.password = credentials.passphrase or ""
@@ -66,6 +67,13 @@ class CcxtSession:
         made.session.mount("https://", transport(self))
         made.session.mount("http://", transport(self))
         return made
+
+    def _whole_json(self, text: str) -> Any:
+        """Refuse an answer that is no JSON: ccxt would take it for an empty one, as "no order", "no position"."""
+        found = type(self.exchange).parse_json(self.exchange, text)
+        if found is None and self.answer is not None and self.answer.status < 300:
+            raise BadAnswer("The answer is no JSON.")
+        return found
 
     def _clock(self) -> dict[str, Any]:
         """Give ccxt's clock the venue's time, for what it signs.

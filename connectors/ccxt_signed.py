@@ -32,7 +32,7 @@ class CcxtSigned(Trading):
     options: ClassVar[Mapping[str, Any]] = {}
     """ccxt options of signed calls: no probe or extra call may precede an order."""
     meanings: ClassVar[Mapping[str, type[CrossbookError]]] = {}
-    """What the venue's own error codes mean for an order or a cancel, where ccxt's class says something else."""
+    """What texts in the venue's answer (`"code":-2015`) mean for an order or a cancel, where ccxt says otherwise."""
 
     def __init__(self, connector: "CcxtConnector", instruments: Instruments) -> None:
         super().__init__(connector.venue)
@@ -47,7 +47,7 @@ class CcxtSigned(Trading):
         """Take an order's share of the budgets, and make sure that a ccxt object with keys is at hand."""
         self._admit(ORDER)
         try:
-            with self._signing():
+            with self.signing():
                 pass
         except Unavailable as error:
             raise NotSent(error.message, venue=self.venue, hint=error.hint) from error
@@ -64,7 +64,7 @@ class CcxtSigned(Trading):
         """
 
         def attempt() -> T:
-            with self._signing() as session:
+            with self.signing() as session:
                 before = session.requests
                 session.answer = None
                 session.until = share_of(self.context.deadline())
@@ -73,7 +73,7 @@ class CcxtSigned(Trading):
                 # ccxt raises its own errors, and anything at all when an answer has an unexpected shape;
                 # each is translated, and kept as the cause.
                 except Exception as error:
-                    raise self._meaning(error, operation, session, sent=session.requests > before) from error
+                    raise self.meant_by(error, operation, session, sent=session.requests > before) from error
                 finally:
                     session.until = None
 
@@ -88,7 +88,7 @@ class CcxtSigned(Trading):
         """Make a signed read within the guard, which asks again after a passing failure."""
 
         def attempt() -> T:
-            with self._signing() as session:
+            with self.signing() as session:
                 try:
                     return work(session.exchange)
                 except CrossbookError:
@@ -103,7 +103,12 @@ class CcxtSigned(Trading):
         """Make a signed read by a method of the ccxt class."""
         return self.read(lambda exchange: getattr(exchange, method)(*args))
 
-    def _meaning(self, error: Exception, operation: Operation, session: "CcxtSession", *, sent: bool) -> CrossbookError:
+    def meant_by(self, error: Exception, operation: Operation, session: "CcxtSession", *, sent: bool) -> CrossbookError:
+        """Say what an error of an order or a cancel means; a venue that has codes of its own looks at them, too.
+
+        Args:
+            sent: a request was handed to the transport before it was raised.
+        """
         if not sent or isinstance(error, (ConnectFailed, ConnectTimedOut)):
             found = translate(error, Operation.READ, self.venue)
             if isinstance(found, (Refused, NotSent, CredentialsError)):
@@ -116,19 +121,20 @@ class CcxtSigned(Trading):
         return found
 
     @contextmanager
-    def _signing(self) -> "Iterator[CcxtSession]":
+    def signing(self) -> "Iterator[CcxtSession]":
         """Lend a ccxt object that has the keys and finds every market; they are not made for several threads."""
         with self._lock:
             session = self._idle.pop() if self._idle else None
         if session is None:
-            session = self._opened()
+            session = self.opened()
         try:
             yield session
         finally:
             with self._lock:
                 self._idle.append(session)
 
-    def _opened(self) -> "CcxtSession":
+    def opened(self) -> "CcxtSession":
+        """Make a ccxt object with the keys, and all markets at hand."""
         from connectors.ccxt_lazy_markets import install
         from connectors.ccxt_session import CcxtSession
 

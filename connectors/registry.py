@@ -242,6 +242,7 @@ class Venues:
             credentials=lambda: self.place.keys(name),
             deadline=self.deadline,
             clock_offset_ms=lambda: self.clocks.offset_ms(name),
+            paper=self.config.paper,
         )
 
     @property

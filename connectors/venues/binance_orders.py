@@ -62,7 +62,7 @@ class BinanceTrading(BinanceReads):
         "leverageBrackets": {},  # else asked for before positions
     }
     meanings: ClassVar[Mapping[str, type[CrossbookError]]] = {
-        **_meant(Unauthorized, -2015),  # see `_signing`
+        **_meant(Unauthorized, -2015),  # see `signing`
         **_meant(RateLimited, -1003, -1015),
         # Overload, clock, parameters (11xx) and filters (40xx, 41xx): refused before the matching engine saw it.
         **_meant(Refused, -1008, -1013, -1021, -2020, -2022, -2038, -5028, *range(-1199, -1099), *range(-4199, -3999)),

@@ -4,29 +4,25 @@ Sources: developers.binance.com/docs, ccxt 4.5.90. Spot and USDⓈ-M futures kee
 of futures live in a service of their own (`algoOrder`) until they fire, and then once more as regular orders.
 """
 
-import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from connectors.ccxt_errors import Operation
 from connectors.ccxt_orders import read_fill, read_payment
 from connectors.ccxt_signed import is_not_found
 from connectors.ccxt_spans import rows_by_span
 from connectors.ccxt_trading import CcxtTrading
 from connectors.environments import TESTNET
 from connectors.trading import OrderRef
-from domain.errors import BadAnswer, Refused
+from domain.errors import Refused
 from domain.instruments import FUTURE, PERPETUAL, SPOT, Instrument
 from domain.money import to_decimal_or_none
 from domain.orders import CANCELLED, FILLED, OPEN, TRIGGER, Fill, FundingPayment, KeyPermissions, OrderReport
 
 if TYPE_CHECKING:
-    from ccxt.base.exchange import Exchange
-
     from connectors.ccxt_session import CcxtSession
 
 T = TypeVar("T")
@@ -54,14 +50,6 @@ class BinanceReads(CcxtTrading):
     """What is asked of an account, and how its answers are read."""
 
     page = _PAGE
-
-    def once(self, operation: Operation, work: "Callable[[Exchange], T]") -> T:
-        """Make one call; an answer that cannot be read says nothing about what happened."""
-        return super().once(operation, lambda exchange: readable(exchange, work(exchange)))
-
-    def read(self, work: "Callable[[Exchange], T]", *, cost: float | None = None) -> T:
-        """Make a signed read; an answer that cannot be read is no empty list."""
-        return super().read(lambda exchange: readable(exchange, work(exchange)), cost=cost)
 
     def ask(self, method: str, *args: Any) -> Any:
         """Make a signed read; lists weigh more than one order, and lists without a symbol most."""
@@ -178,21 +166,11 @@ class BinanceReads(CcxtTrading):
         return ref.family == TRIGGER and ref.instrument.kind != SPOT
 
     @contextmanager
-    def _signing(self) -> "Iterator[CcxtSession]":
+    def signing(self) -> "Iterator[CcxtSession]":
         """Have ccxt forget that a call has succeeded: it would take a missing permission for a passing ban."""
-        with super()._signing() as session:
+        with super().signing() as session:
             session.exchange.options["hasAlreadyAuthenticatedSuccessfully"] = False
             yield session
-
-
-def readable(exchange: "Exchange", result: T) -> T:
-    """Pass a result on, unless it was made of an answer that is no JSON: ccxt takes that for an empty one."""
-    answer = exchange.last_http_response
-    try:
-        json.loads("{}" if answer is None else answer)
-    except ValueError:
-        raise BadAnswer("The answer is no JSON.") from None
-    return result
 
 
 def actual_id(raw: Row) -> str | None:

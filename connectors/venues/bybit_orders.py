@@ -107,8 +107,8 @@ class BybitTrading(CcxtTrading):
 
         return super().read(explained, cost=cost)
 
-    def _meaning(self, error: Exception, operation: Operation, session: "CcxtSession", *, sent: bool) -> CrossbookError:
-        found = super()._meaning(error, operation, session, sent=sent)
+    def meant_by(self, error: Exception, operation: Operation, session: "CcxtSession", *, sent: bool) -> CrossbookError:
+        found = super().meant_by(error, operation, session, sent=sent)
         kind = ORDERS.get(code_of(error)) if sent else None
         if kind is None or isinstance(found, kind):
             return found

@@ -221,9 +221,9 @@ class DeribitTrading(DeribitReads):
     def _order_in(self, answer: Row, instrument: Instrument) -> OrderReport:
         return self.reading(rows.read_order, answer["result"]["order"], instrument)
 
-    def _meaning(self, error: Exception, operation: Operation, session: "CcxtSession", *, sent: bool) -> CrossbookError:
+    def meant_by(self, error: Exception, operation: Operation, session: "CcxtSession", *, sent: bool) -> CrossbookError:
         """Go by the venue's code where there is one: ccxt files many refusals under classes that leave it open."""
-        found = super()._meaning(error, operation, session, sent=sent)
+        found = super().meant_by(error, operation, session, sent=sent)
         said = meaning(session.answer.body) if sent and session.answer is not None else None
         if said is None or isinstance(found, said[0]):
             return found

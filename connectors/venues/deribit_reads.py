@@ -216,8 +216,8 @@ class DeribitReads(CcxtTrading):
             raise BadAnswer(f"{self.venue}: an answer without a result", venue=self.venue)
         return answer["result"]
 
-    def _opened(self) -> "CcxtSession":
-        session = super()._opened()
+    def opened(self) -> "CcxtSession":
+        session = super().opened()
         # ccxt takes the millisecond, which several threads may share; the venue calls a nonce "single usage".
         session.exchange.nonce = lambda: secrets.randbits(52)
         return session

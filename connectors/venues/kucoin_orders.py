@@ -287,11 +287,11 @@ class KucoinTrading(KucoinAccount):
             return clean_stop(report, fired=info.get("status") == "TRIGGERED")
         return replace(report, updated_ms=info.get("lastUpdatedAt") or report.updated_ms)
 
-    def _opened(self) -> "CcxtSession":
-        session = super()._opened()
+    def opened(self) -> "CcxtSession":
+        session = super().opened()
         session.exchange.handle_errors = checked(session.exchange.handle_errors, self.venue)
         return session
 
-    def _meaning(self, error: Exception, operation: Operation, session: "CcxtSession", *, sent: bool) -> CrossbookError:
-        found = super()._meaning(error, operation, session, sent=sent)
+    def meant_by(self, error: Exception, operation: Operation, session: "CcxtSession", *, sent: bool) -> CrossbookError:
+        found = super().meant_by(error, operation, session, sent=sent)
         return meaning(found, session.answer, operation) if sent else found

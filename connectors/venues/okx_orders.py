@@ -202,9 +202,9 @@ class OkxTrading(OkxLists):
         if row.get("sCode", "0") != "0":
             raise Refused(f"{self.venue}: {row.get('sMsg')} ({row['sCode']})", venue=self.venue)
 
-    def _meaning(self, error: Exception, operation: Operation, session: "CcxtSession", *, sent: bool) -> CrossbookError:
+    def meant_by(self, error: Exception, operation: Operation, session: "CcxtSession", *, sent: bool) -> CrossbookError:
         """Say what OKX's code means: a refusal with a code is one, but for those that leave the outcome open."""
-        found = super()._meaning(error, operation, session, sent=sent)
+        found = super().meant_by(error, operation, session, sent=sent)
         answered = read_failure(session.answer) if sent else None
         if answered is None:
             return found

@@ -229,7 +229,7 @@ def test_a_get_marked_once_is_sent_once_when_the_kept_connection_is_reset(
 
     server = serve(take_one_order)
     assert get(client, server.url).body == b"1"
-    with pytest.raises(Unavailable, match="broke the connection|closed the connection"):
+    with pytest.raises(Unavailable, match=r"broke the connection|closed the connection"):
         client.send(Request("GET", f"{server.url}/private/buy", once=True), deadline=soon())
     assert len(orders) == server.connections == 1
 

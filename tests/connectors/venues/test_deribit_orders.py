@@ -611,7 +611,7 @@ def test_funding_is_paid_with_the_daily_settlement(trading, monkeypatch):
 
 
 def test_every_signature_has_a_nonce_of_its_own(trading):
-    with trading._signing() as session:
+    with trading.signing() as session:
         seen = {
             session.exchange.sign("get_positions", ["private"])["headers"]["Authorization"].split("nonce=")[1]
             for _ in range(50)
