@@ -32,9 +32,11 @@ COMMANDS = {
     "funding": ("commands.funding:funding", "Funding rates of perpetuals, made comparable."),
     "impact": ("commands.impact:impact", "What a market order of a given size would cost."),
     "order": ("commands.order:order", "Place, cancel and follow orders."),
+    "panic": ("commands.panic:panic", "Cancel every order and close every position."),
     "ratelimit": ("commands.ratelimit:ratelimit", "Request budgets, bans and circuit breakers per venue."),
     "simulator": ("commands.simulator:simulator", "Run every venue on this machine, over its real wire."),
     "symbols": ("commands.symbols:symbols", "List, map and explain symbols across venues."),
+    "trade": ("commands.trade:trade", "Arm and disarm trading, where nothing is sent without."),
     "venues": ("commands.venues:venues", "List venues, what they can do, fees and credentials."),
     "version": ("commands.version:version", "Show the versions of Crossbook and of what it stands on."),
 }

@@ -10,6 +10,8 @@ SECTIONS = {
     "impact": "bench.impact",
     "decode": "bench.decoding",
     "cold": "bench.cold_cache",
+    "journal": "bench.journal",
+    "orders": "bench.orders",
 }
 
 

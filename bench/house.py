@@ -25,6 +25,7 @@ class House:
         self.home = home
         self.hosts: dict[str, str] = state["hosts"]
         self.environment = {"CROSSBOOK_HOME": str(home), "CROSSBOOK_ENV": "sim"}
+        self.credentials: dict[str, dict[str, str]] = state["credentials"]
         self._control = state["control"]
 
     def delay(self, milliseconds: int) -> None:
@@ -40,6 +41,18 @@ class House:
     def forget_requests(self) -> None:
         """Count from zero again."""
         self._call("DELETE", "/requests")
+
+    def reset_accounts(self, venue: str) -> None:
+        """Give a venue's accounts their deposits again, and forget their orders."""
+        self._call("POST", "/accounts/reset", {"venue": venue})
+
+    def set_limits(self, factor: float | None) -> None:
+        """Multiply every venue's own limits; 1 is as real, None lifts them."""
+        self._call("POST", "/limits", {"venue": "*", "factor": factor})
+
+    def placed(self, venue: str) -> int:
+        """Count the orders that a venue ever took."""
+        return len(json.loads(self._call("GET", f"/orders?venue={venue}"))["orders"])
 
     def _call(self, method: str, path: str, payload: object = None) -> bytes:
         body = None if payload is None else json.dumps(payload).encode()

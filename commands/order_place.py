@@ -57,8 +57,9 @@ def place(
     timeout: float | None,
 ) -> None:
     """Place one order: buy or sell AMOUNT of SYMBOL at VENUE. It is written down before it leaves."""
+    from commands.key_warnings import warn_of_withdrawal
     from order_management.order_report import placed_report, preview_report
-    from order_management.placing import prepare, send
+    from order_management.placing import objection, prepare, send
     from order_management.tickets import Ticket
 
     ticket = Ticket(
@@ -66,10 +67,13 @@ def place(
         allow_duplicate,
     ).checked()  # fmt: skip
     desk, session = open_desk(env, [venue], timeout)
+    if not preview:
+        session.venues.require_keys(venue)
     prepared = prepare(desk, ticket)
     if preview:
-        finish(preview_report(desk, prepared), output)
+        finish(preview_report(desk, prepared, objection(desk, prepared)), output)
     if session.environment == "live" and not yes and sys.stdin.isatty():
         sys.stderr.write("\n".join(preview_report(desk, prepared).summary) + "\n")
         click.confirm("Send this order?", abort=True, err=True)
+    warn_of_withdrawal(session.venues, venue)
     finish(placed_report(desk, send(desk, prepared)), output)

@@ -1,4 +1,11 @@
-"""The guided tour, as data: titles and commands, with places for the venues that are configured."""
+"""The guided tour, as data: titles and commands, with places for the venues that are configured.
+
+`{run}` is another text at each run, so that the ids of the tour's orders are new.
+"""
+
+LOST = "order place {second} BTC/USDT buy 0.01 --price 20000 --client-id {run}lost --timeout 3"
+EXPECTED = {LOST: 9}
+"""Exit codes that are part of what is shown; the other commands end with 0, or 8 (some venues failed)."""
 
 TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
@@ -37,6 +44,35 @@ TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
             "simulator fault {second} down",
             "bbo BTC/USDT --timeout 3",
             "simulator faults --clear",
+        ),
+    ),
+    (
+        "An order: shown first, then placed, listed, cancelled, and its story",
+        (
+            "order place {first} BTC/USDT buy 0.01 --price 20000.001 --preview",
+            "order place {first} BTC/USDT buy 0.01 --price 20000 --client-id {run}rests",
+            "order list",
+            "order cancel {run}rests",
+            "order history {run}rests",
+        ),
+    ),
+    (
+        "An order that is filled at once; the same id never sends a second one",
+        (
+            "order place {first} BTC/USDT buy 500 --unit quote --type market --client-id {run}takes",
+            "order place {first} BTC/USDT buy 500 --unit quote --type market --client-id {run}takes",
+        ),
+    ),
+    (
+        "The venue takes an order, its answer is lost, and its lists lag: unknown, until it is found",
+        (
+            "simulator fault {second} drop_request --set handled=true --path 'POST *' --times 1",
+            "simulator fault {second} lagging_orders --set ms=4000",
+            LOST,
+            "order resolve {run}lost",
+            "simulator faults --clear",
+            "order history {run}lost",
+            "order cancel {run}lost",
         ),
     ),
     ("The installation itself", ("venues", "ratelimit", "doctor", "version")),

@@ -9,15 +9,14 @@ from domain.books import Book
 from domain.errors import Unsupported
 from domain.instruments import Instrument
 from domain.quotes import Quote
-
 from utils.config.settings import PaperSettings
 
 if TYPE_CHECKING:
     from connectors.guard import Guard
     from connectors.http import HttpClient
     from domain.funding import Funding, FundingPoint
-    from utils.config.settings import VenueSettings
     from domain.trades import Trades
+    from utils.config.settings import VenueSettings
     from utils.secrets import Credentials
 
 
@@ -60,7 +59,7 @@ class VenueContext:
     """Answers until when (time.monotonic seconds) the running command may wait."""
     clock_offset_ms: Callable[[], int]
     """Answers the venue's clock minus ours, as last measured; for signed calls."""
-    paper: PaperSettings = PaperSettings()
+    paper: PaperSettings = field(default_factory=PaperSettings)
     """What a broker on paper begins with."""
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from connectors.ccxt_markets import Market
     from connectors.ccxt_session import CcxtSession
     from connectors.http import Request, Response
+    from domain.trades import PublicTrade, Trades
 
 T = TypeVar("T")
 
@@ -41,6 +42,8 @@ class CcxtConnector(Connector):
     """ccxt options of the parts in which the instrument list is downloaded, side by side."""
     market_cost: ClassVar[float] = 1.0
     """What one part costs, in units of the venue's budget."""
+    trades_cost: ClassVar[float] = 5.0
+    """What a page of public trades costs."""
 
     capabilities = Capabilities(
         kinds=frozenset(KINDS),
@@ -160,6 +163,30 @@ class CcxtConnector(Connector):
             found.update(fresh)
             start_ms = max(fresh) + 1
         return [found[moment] for moment in sorted(found)]
+
+    def fetch_trades(self, instrument: Instrument, since_ms: int) -> "Trades":
+        """Ask for public trades since `since_ms`, oldest first, as far back as the venue tells."""
+        from connectors.ccxt_trades import PAGE, collect, read_trade
+
+        def page(session: "CcxtSession", start_ms: int | None, params: Mapping[str, Any]) -> "list[PublicTrade]":
+            self._needs(session, "fetchTrades", "public trades")
+            rows = session.exchange.fetch_trades(instrument.symbol, start_ms, PAGE, dict(params))
+            return [self.reading(read_trade, row, instrument) for row in rows]
+
+        def ask(start_ms: int | None) -> "list[PublicTrade]":
+            return self.about(instrument, partial(page, start_ms=start_ms, params={}), cost=self.trades_cost)
+
+        def older(before_ms: int) -> "list[PublicTrade]":
+            params = self.older_trades(instrument, before_ms) or {}
+            return self.about(instrument, partial(page, start_ms=None, params=params), cost=self.trades_cost)
+
+        pages_back = self.older_trades(instrument, since_ms) is not None
+        return collect(since_ms, ask, older if pages_back else None)
+
+    def older_trades(self, instrument: Instrument, before_ms: int) -> Mapping[str, Any] | None:
+        """Name the ccxt params of the page of public trades up to a moment; None where the venue has no such pages."""
+        del instrument, before_ms
+        return None
 
     def base_urls(self) -> list[str]:
         """List the REST URLs of the ccxt class, as this environment reaches them."""

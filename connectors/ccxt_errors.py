@@ -124,6 +124,8 @@ _MAINTENANCE_WORDS = re.compile(r"maintenance|system upgrad|being upgraded|upgra
 _SIGNED = re.compile(r"((?:signature|sign|apikey|api_key|access_token|passphrase)=)[^&\s]+", re.IGNORECASE)
 # Cloudflare's "you are being rate limited", in front of several venues.
 _LIMITED_WORDS = re.compile(r"error code: 1015\b|being rate limited", re.IGNORECASE)
+_CLOCK_WORDS = re.compile(r"time[ -_]?stamp|recv_?window", re.IGNORECASE)
+_CLOCK_HINT = "This machine's clock and the venue's differ; this measures it, and allows for it: python main.py doctor"
 _TITLE = re.compile(r"<title>([^<]{1,120})</title>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 _LONGEST = 240
@@ -152,6 +154,13 @@ def translate(
     found = _build(kind, text, venue, answer)
     found.__cause__ = error
     return found
+
+
+def about_clocks(error: CrossbookError) -> CrossbookError:
+    """Point at the clock where a venue refused a request for its time stamp; the error is returned."""
+    if isinstance(error, (Refused, Unavailable)) and _CLOCK_WORDS.search(error.message):
+        error.hint = _CLOCK_HINT
+    return error
 
 
 def tidy(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.base import VenueContext
 from connectors.ccxt_loading import exchange_class
 from connectors.http import Request, Response
+from connectors.trading import check_in_time
 from domain.errors import BadAnswer
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class CcxtSession:
         """Send what ccxt has prepared, and remember the answer."""
         body = request.body or b""
         self.answer = None
+        check_in_time()
         self.requests += 1
         self.answer = self.context.http.send(
             Request(

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from connectors.ccxt_errors import Operation, translate
+from connectors.ccxt_errors import Operation, about_clocks, translate
 from connectors.http import ConnectFailed, ConnectTimedOut
+from connectors.keys import required_keys
 from connectors.trading import Instruments, Trading, share_of
 from domain.errors import CredentialsError, CrossbookError, NotSent, Refused, Unavailable
 from domain.instruments import Instrument
@@ -44,13 +45,16 @@ class CcxtSigned(Trading):
         self._lock = Lock()
 
     def admit(self) -> None:
-        """Take an order's share of the budgets, and make sure that a ccxt object with keys is at hand."""
-        self._admit(ORDER)
+        """Make sure that a ccxt object with keys is at hand, and take an order's share of the budgets.
+
+        In this order: what is let through has to leave then, or the venue would see the share of two moments at one.
+        """
         try:
             with self.signing():
                 pass
         except Unavailable as error:
             raise NotSent(error.message, venue=self.venue, hint=error.hint) from error
+        self._admit(ORDER)
 
     def change(self, work: Callable[["Exchange"], T], *, lane: str = CANCEL) -> T:
         """Make one call that changes an order, one time: cancels and amendments."""
@@ -73,7 +77,8 @@ class CcxtSigned(Trading):
                 # ccxt raises its own errors, and anything at all when an answer has an unexpected shape;
                 # each is translated, and kept as the cause.
                 except Exception as error:
-                    raise self.meant_by(error, operation, session, sent=session.requests > before) from error
+                    found = self.meant_by(error, operation, session, sent=session.requests > before)
+                    raise about_clocks(found) from error
                 finally:
                     session.until = None
 
@@ -94,7 +99,7 @@ class CcxtSigned(Trading):
                 except CrossbookError:
                     raise
                 except Exception as error:
-                    raise translate(error, Operation.READ, self.venue, session.answer) from error
+                    raise about_clocks(translate(error, Operation.READ, self.venue, session.answer)) from error
 
         cost = self.rules.order_cost if cost is None else cost
         return self.context.guard.read(attempt, cost=cost, deadline=self.context.deadline())
@@ -138,13 +143,12 @@ class CcxtSigned(Trading):
         from connectors.ccxt_lazy_markets import install
         from connectors.ccxt_session import CcxtSession
 
-        credentials = self.context.credentials()
-        if credentials is None:
-            raise CredentialsError(
-                f"There are no keys for {self.venue} in the environment {self.context.environment}.",
-                venue=self.venue,
-                hint="Set them as README.md says under Keys, or use --env sim or --env paper.",
-            )
+        credentials = required_keys(
+            self.venue,
+            self.context.environment,
+            self.context.credentials(),
+            needs_passphrase=self.connector.capabilities.needs_passphrase,
+        )
         store = self.connector.market_store()
         options = {**self.options, **self.context.settings.options}
         session = CcxtSession(self.connector.exchange_id, self.context, options, self.connector.headers, credentials)

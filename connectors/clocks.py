@@ -16,6 +16,10 @@ PATIENCE_S = 1.0
 """How long a finished download waits for the venue's clock."""
 
 
+KNOWN_FOR_S = 1.0
+"""How long this process goes by what it has looked up: another one may measure the clock anew."""
+
+
 class Reading(NamedTuple):
     """A venue's clock minus ours, and how long the question took (its error is half of that), in milliseconds."""
 
@@ -29,12 +33,20 @@ class Clocks:
     def __init__(self, store: "Store", environment_key: str) -> None:
         self._store = store
         self._environment_key = environment_key
+        self._known: dict[str, tuple[float, int]] = {}
 
     def offset_ms(self, venue: str) -> int:
-        """Answer a venue's clock minus ours in milliseconds; 0 when it was not measured of late."""
-        from utils.resilience.clock import ClockOffsets
+        """Answer a venue's clock minus ours in milliseconds; 0 when it was not measured of late.
 
-        return ClockOffsets(self._store).offset_ms(self._key(venue))
+        A signature asks for it several times, so it is looked up once a second at most.
+        """
+        now = time.monotonic()
+        known = self._known.get(venue)
+        if known is None or now - known[0] > KNOWN_FOR_S:
+            from utils.resilience.clock import ClockOffsets
+
+            known = self._known[venue] = now, ClockOffsets(self._store).offset_ms(self._key(venue))
+        return known[1]
 
     def measure(self, connector: "Connector") -> Reading:
         """Ask a venue for its time, and keep the answer.
@@ -48,6 +60,7 @@ class Clocks:
         server_ms = connector.fetch_clock_ms()
         received_ns = time.time_ns()
         offset_ms = ClockOffsets(self._store).record(self._key(connector.venue), server_ms, sent_ns, received_ns)
+        self._known.pop(connector.venue, None)
         return Reading(offset_ms, (received_ns - sent_ns) / 1e6)
 
     @contextmanager

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 
 from domain.errors import CrossbookError, NotSent, RateLimited, TimedOut
 from utils.resilience.breaker import Breaker
-from utils.resilience.budget import CANCEL, ORDER, READ, Budget
+from utils.resilience.budget import CANCEL, ORDER, READ, Budget, Charge
 
 T = TypeVar("T")
 
@@ -118,12 +118,11 @@ class Guard:
             RateLimited: it would be there after the deadline only.
             NotSent: the venue failed too often of late (a cancel is tried all the same).
         """
+        charges = [self._charge(cost)]
         if rate is not None:
             per_second, burst = rate
-            self._budget.charge(
-                f"{self.key} orders", 1, rate_per_min=per_second * 60, burst=burst, deadline=deadline, lane=lane
-            )
-        self.charge(cost, deadline=deadline, lane=lane)
+            charges.append(Charge(f"{self.key} orders", 1, per_second * 60, burst))
+        self._budget.charge_all(charges, deadline=deadline, lane=lane)
         if lane != CANCEL:
             try:
                 self._breaker.check(self.key)
@@ -136,11 +135,12 @@ class Guard:
 
     def charge(self, cost: float, *, deadline: float, lane: str = READ) -> None:
         """Take `cost` units of the venue's budget without calling anything (see `Budget.charge`)."""
+        self._budget.charge_all([self._charge(cost)], deadline=deadline, lane=lane)
+
+    def _charge(self, cost: float) -> Charge:
         per_minute = self._policy.requests_per_minute
         burst = max(1.0, self._policy.burst or per_minute * self._policy.burst_share)
-        self._budget.charge(
-            self.key, cost, rate_per_min=max(1.0, per_minute - burst), burst=burst, deadline=deadline, lane=lane
-        )
+        return Charge(self.key, cost, max(1.0, per_minute - burst), burst)
 
     def feed_back(self, used: float, limit: float, window_s: float = 60.0) -> None:
         """Take over the venue's own count from an answer's headers (see `Budget.feed_back`)."""

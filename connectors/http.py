@@ -110,7 +110,7 @@ class HttpClient:
             BadAnswer: what came is cut off, too large or not HTTP.
         """
         if not self.signs:
-            refuse_signed(request.method, request.url, request.headers)
+            refuse_signed(request.method, request.url, request.headers, request.body)
         real = split_url(request.url)
         where = split_url(self.endpoints.resolve(request.url))
         # A redirection to this machine keeps the venue's name (as an entry in /etc/hosts would); a testnet has its own.
@@ -135,6 +135,8 @@ class HttpClient:
         Raises:
             NotSent, TimedOut, Unavailable: as `send` does.
         """
+        if not self.signs:
+            refuse_signed("GET", url, {})
         real = split_url(url)
         where = split_url(self.endpoints.resolve(url))
         named = real if is_loopback(where.host) else where

@@ -164,6 +164,19 @@ class Venues:
                 self._tradings[name] = made
             return self._tradings[name]
 
+    def require_keys(self, name: str) -> None:
+        """Make sure that orders to a venue could be signed, before anything is asked or written down.
+
+        Raises:
+            CredentialsError: keys are missing; the variables to set are named.
+            Retired, Refused: as `connector` does.
+        """
+        from connectors.keys import required_keys
+
+        needs_passphrase = self.connector(name).capabilities.needs_passphrase
+        if self.place.signs:
+            required_keys(name, self.environment, self.place.keys(name), needs_passphrase=needs_passphrase)
+
     def ensure_markets(
         self, names: Sequence[str] | None = None, progress: Progress | None = None, *, force: bool = False
     ) -> None:

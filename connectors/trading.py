@@ -11,13 +11,15 @@ Nothing here is ever sent twice. Each method makes the calls it names, once, and
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
-from domain.errors import Unsupported
+from domain.errors import NotSent, Unsupported
 from domain.instruments import Instrument
 from domain.orders import (
     LIMIT,
@@ -25,6 +27,7 @@ from domain.orders import (
     REGULAR,
     STOP,
     STOP_LIMIT,
+    TIFS,
     Balance,
     Fill,
     FundingPayment,
@@ -75,6 +78,33 @@ def share_of(deadline: float) -> float:
     return now + REQUEST_SHARE * (deadline - now)
 
 
+_send_by_ns: ContextVar[int | None] = ContextVar("send_by_ns", default=None)
+
+
+@contextmanager
+def only_until(epoch_ns: int) -> Iterator[None]:
+    """Let nothing that is submitted within the block leave after `epoch_ns` (wall clock).
+
+    A look-up that does not find an order proves that there is none only if the order cannot leave any more.
+    """
+    token = _send_by_ns.set(epoch_ns)
+    try:
+        yield
+    finally:
+        _send_by_ns.reset(token)
+
+
+def check_in_time() -> None:
+    """Pass a signed request on to the transport, unless it comes too late; the last thing before its bytes leave.
+
+    Raises:
+        NotSent: this process was held up.
+    """
+    until_ns = _send_by_ns.get()
+    if until_ns is not None and time.time_ns() > until_ns:
+        raise NotSent("This process was held up after the order was written down; it was not sent.")
+
+
 _USUAL_RATE = OrderRate(10, 10)
 
 
@@ -88,6 +118,8 @@ class TradingRules:
 
     types: Mapping[str, frozenset[str]]
     tifs: Mapping[str, frozenset[str]]
+    stop_tifs: frozenset[str] = frozenset(TIFS)
+    """Which of them a stop-limit order may have."""
     post_only: frozenset[str] = frozenset()
     reduce_only: frozenset[str] = frozenset()
     amend: frozenset[str] = frozenset()
@@ -109,6 +141,11 @@ class TradingRules:
     asynchronous: bool = False
     """An acknowledgement says only that the request came in; the order may still be refused by the matching engine."""
     notes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def finds_by_client_id(self) -> bool:
+        """Tell whether the venue knows an order by our id, too."""
+        return self.client_id_unique != NO_IDS
 
 
 class Instruments(Protocol):

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from domain.errors import CrossbookError, RateLimited
+from domain.errors import ConfigError, CrossbookError, RateLimited
 from domain.time import rfc3339
 from market_data.ask import ask_all
 from utils.config.paths import cache_dir, state_dir
@@ -111,7 +111,29 @@ def _reach(venues: "Venues", name: str) -> list[Finding]:
     state = OK if size < CLOCK_WARNING_MS else WARNING if size < CLOCK_WRONG_MS else WRONG
     remedy = None if state == OK else "Set this machine's clock (NTP); signed requests would be refused."
     found.append(Finding(f"{name}: clock", state, f"{offset_ms:+d} ms against ours (±{trip_ms / 2:.0f} ms)", remedy))
-    return found + _maintenance(connector, name)
+    return found + _permissions(venues, name) + _maintenance(connector, name)
+
+
+def _permissions(venues: "Venues", name: str) -> list[Finding]:
+    """Ask what the key may do, and remember it for the orders of the next day."""
+    from connectors.key_permissions import remember
+
+    check = f"{name}: permissions"
+    try:
+        credentials = venues.place.keys(name)
+        told = None if credentials is None else venues.trading(name).permissions()
+    except ConfigError:
+        return []  # told under `keys`
+    except CrossbookError as error:
+        return [Finding(check, WRONG, error.message, error.hint or "Check the key, and its list of addresses.")]
+    if credentials is None or told is None:
+        return [] if credentials is None else [Finding(check, OK, "the venue does not tell what the key may do")]
+    remember(state_dir(), name, credentials, told)
+    if told.withdraw:
+        return [Finding(check, WARNING, "the key may withdraw", "Take that permission away: trading needs none.")]
+    if not told.trade:
+        return [Finding(check, WARNING, "the key may not trade", "Allow it at the venue, if orders are to be sent.")]
+    return [Finding(check, OK, "the key may read and trade, and not withdraw")]
 
 
 def _maintenance(connector: "Connector", name: str) -> list[Finding]:

@@ -34,7 +34,7 @@ def venue_rows(config: "Config", venues: "Venues", names: Sequence[str] = ()) ->
                 "maker_fee_bps": _fee_range([i.maker_fee for i in listed], settings.maker_fee_bps),
                 "fee_source": _fee_source(listed, connector.capabilities, settings.taker_fee_bps),
                 "requests_per_minute": settings.requests_per_minute or connector.capabilities.requests_per_minute,
-                "credentials": _credentials(name, venues.environment),
+                "credentials": _credentials(name, venues),
                 "needs_passphrase": connector.capabilities.needs_passphrase,
                 "notes": connector.capabilities.notes or None,
             }
@@ -71,10 +71,10 @@ def _fee_source(listed: Sequence[Instrument], capabilities: "Capabilities", own:
     return capabilities.fee_source if any(i.taker_fee is not None for i in listed) else None
 
 
-def _credentials(name: str, environment: str) -> str | None:
-    from utils.secrets import credentials_source
-
+def _credentials(name: str, venues: "Venues") -> str | None:
+    """Say where the keys of this environment come from; never what they are."""
     try:
-        return credentials_source(name, environment)
+        found = venues.place.keys(name)
     except CrossbookError as error:
         return error.message
+    return None if found is None else found.source

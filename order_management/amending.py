@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from domain.errors import ConfigError, CrossbookError, NotSent, RateLimited, Refused, Unsupported, UsageError
 from domain.money import plain
-from domain.orders import BUY
+from domain.orders import BUY, notional, size_base
 from order_management.event_data import report_data
+from order_management.judging import allow, judged, worth_now
 from order_management.order_states import (
     AMEND_ACCEPTED,
     AMEND_INTENDED,
@@ -15,11 +16,15 @@ from order_management.order_states import (
     AMEND_UNKNOWN,
 )
 from order_management.settling import settle
-from order_management.sizing import on_lot, on_tick
+from order_management.sizing import Sized, on_lot, on_tick
+from order_management.tickets import Ticket
 
 if TYPE_CHECKING:
+    from domain.instruments import Instrument
+    from domain.orders import OrderReport
     from order_management.desk import Desk
     from order_management.journal import JournalOrder
+    from order_management.policy.contract import Subject
 
 
 class Amended(NamedTuple):
@@ -36,7 +41,7 @@ def amend(desk: "Desk", order: "JournalOrder", *, price: Decimal | None, size: D
         UsageError: it has ended, or nothing would change.
         Unsupported: the venue cannot; nothing was sent.
         Refused: the venue said no; the order is as it was.
-        NotSent, RateLimited: nothing was sent.
+        NotSent, RateLimited, PolicyDenied: nothing was sent.
     """
     client_id, spec = order.record.client_id, order.record.spec
     trading, ref = desk.trading(order.record.venue), desk.ref(order)
@@ -64,7 +69,10 @@ def amend(desk: "Desk", order: "JournalOrder", *, price: Decimal | None, size: D
             hint="Cancel it instead.",
         )
     wanted = {name: plain(v) for name, v in (("price", new_price), ("size", new_size)) if v is not None}
-    desk.journal.add(client_id, AMEND_INTENDED, wanted)
+    subject = _judged(desk, order, instrument, current, new_price, new_size)
+    if subject is not None and subject.more:
+        wanted["worth_added"] = plain(worth_now(desk, subject) or Decimal(0))
+    desk.journal.add(client_id, AMEND_INTENDED, wanted, None if subject is None else allow(desk, subject))
     note = None
     try:
         report = trading.amend(ref, current, size=new_size, price=new_price)
@@ -76,6 +84,44 @@ def amend(desk: "Desk", order: "JournalOrder", *, price: Decimal | None, size: D
     else:
         desk.journal.add(client_id, AMEND_ACCEPTED, report_data(report))
     return Amended(settle(desk, _order(desk, client_id)).order, note)
+
+
+def _judged(
+    desk: "Desk",
+    order: "JournalOrder",
+    instrument: "Instrument",
+    current: "OrderReport",
+    price: Decimal | None,
+    size: Decimal | None,
+) -> "Subject | None":
+    """Hold an amended order against the policy, as a new one; None where only its size shrinks, which is always fine.
+
+    What it adds is the worth of the new order less that of the old one: limits that add up count only that.
+    """
+    spec = order.record.spec
+    old_price = current.price or order.state.price or spec.price
+    old_size = current.size or order.state.size or spec.size
+    if price in (None, old_price) and (size is None or size <= old_size):
+        return None
+    new = spec._replace(price=price or old_price, size=size or old_size)
+    value_price = new.price or spec.stop_price
+    before_price = old_price or spec.stop_price
+    if value_price is None or before_price is None:
+        raise NotSent(f"Nothing was sent: what the order {spec.client_id} is worth is not known.")
+    worth = notional(instrument, new.size, value_price)
+    more = max(Decimal(0), worth - notional(instrument, old_size, before_price))
+    base = size_base(instrument, new.size - (current.filled or Decimal(0)), value_price)
+    sized = Sized(new, new.size, new.price, value_price, worth, worth, base, change_bps=Decimal(0))
+    ticket = Ticket(
+        *(order.record.venue, order.record.symbol, spec.side, new.size, spec.type),
+        price=new.price,
+        stop_price=spec.stop_price,
+        reduce_only=spec.reduce_only,
+        allow_duplicate=True,
+        origin="amend",
+    )
+    look = desk.look(instrument) if desk.policy.looks_for(ticket) else None
+    return judged(desk, ticket, sized, instrument, look, None, more)
 
 
 def _outcome_of(error: BaseException) -> tuple[str, dict[str, str]]:

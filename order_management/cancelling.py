@@ -84,10 +84,15 @@ def cancel(desk: "Desk", order: "JournalOrder") -> Cancelled:
     return _looked_up(desk, client_id, failure)
 
 
-def cancel_everything(desk: "Desk", venue: str, instrument: "Instrument | None" = None) -> Swept:
+def cancel_everything(
+    desk: "Desk", venue: str, instrument: "Instrument | None" = None, *, follow: bool = True
+) -> Swept:
     """Cancel every open order of every family at one venue, and read again until nothing is left.
 
     Orders that nobody wrote down are cancelled as well. What goes wrong is in the answer.
+
+    Args:
+        follow: look up what became of each order of the journal; else that is left to the caller.
     """
     found: list[OrderReport] = []
     left: list[OrderReport] = []
@@ -104,7 +109,8 @@ def cancel_everything(desk: "Desk", venue: str, instrument: "Instrument | None" 
     except CrossbookError as error:
         return Swept(venue, found, left, rounds, error)
     finally:
-        _write_down(desk, found)
+        if follow:
+            _write_down(desk, found)
     return Swept(venue, found, left, rounds)
 
 

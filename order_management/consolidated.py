@@ -4,18 +4,29 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from domain.errors import CrossbookError
-from domain.instruments import Instrument
 from market_data.bbo import Wanted, best_prices
 
 if TYPE_CHECKING:
-    from order_management.desk import Desk
+    from connectors.registry import Venues
+    from utils.config.settings import Config
 
 
-def consolidated_mid(desk: "Desk", instrument: Instrument) -> Decimal | None:
-    """Ask all venues of this run side by side; None where none shows a price that counts."""
+def consolidated_mid(venues: "Venues", config: "Config", deadline: float, symbol: str) -> Decimal | None:
+    """Ask all these venues side by side; None where none shows a price that counts.
+
+    A venue whose instrument list has never been downloaded is left out.
+    """
     wanted = Wanted.checked(None, None, None, reference=False)
     try:
-        answers = best_prices(desk.venues, desk.config, desk.deadline(), [instrument.symbol], wanted, explicit=False)
+        return best_prices(venues, config, deadline, [symbol], wanted, explicit=False)[0].mid
     except CrossbookError:
         return None
-    return answers[0].mid
+
+
+def all_venues(config: "Config", asked: "Venues") -> "Venues":
+    """Open every venue that is enabled, beside those of a command that is about some of them only."""
+    from connectors.registry import open_venues
+
+    enabled = [name for name, settings in config.venues.items() if settings.enabled and not settings.retired]
+    names = list(dict.fromkeys([*asked.names, *enabled]))
+    return asked if set(names) == set(asked.names) else open_venues(config, names)

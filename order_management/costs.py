@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from domain.books import Book
 from domain.instruments import Instrument
-from domain.orders import BUY, IOC, MARKET, TRIGGERED, OrderSpec
+from domain.orders import BUY, IOC, MARKET, STOP, TRIGGERED, OrderSpec
 from domain.quotes import Quote
 from market_data.quotes import fees_bps
 from market_data.walking import walk
@@ -68,7 +68,7 @@ def expected_cost(
     if look is not None and look.book is None and spec.type == MARKET:
         price = look.quote.ask if spec.side == BUY else look.quote.bid
         takes, quote = base, base * (price or 0)
-    rests = spec.type != MARKET and spec.tif != IOC
+    rests = spec.type not in (MARKET, STOP) and spec.tif != IOC
     fee_bps = taker if takes or not rests else maker
     valued = quote if takes else (spec.price or spec.stop_price or mid or Decimal(0)) * base
     return Cost(

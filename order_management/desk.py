@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable
+from decimal import Decimal
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from connectors.trading import NO_IDS, OrderRef, Trading
@@ -43,6 +45,10 @@ class Desk:
         self.deadline = deadline
         self.clock_ns = clock_ns
         self._looks: dict[tuple[str, str], Look] = {}
+        self._mids: dict[str, tuple[Decimal, int]] = {}
+        self._everywhere: Venues | None = None
+        self._lock = Lock()
+        self._instruments: dict[tuple[str, str], Instrument] = {}
 
     def trading(self, venue: str) -> Trading:
         """Give a venue's private half."""
@@ -55,6 +61,12 @@ class Desk:
             UnknownSymbol, AmbiguousSymbol: naming what is near.
             NotListed: the venue lists it in other units than were asked for.
         """
+        known = self._instruments.get((venue, symbol))
+        if known is None:
+            known = self._instruments[venue, symbol] = self._found(venue, symbol)
+        return known
+
+    def _found(self, venue: str, symbol: str) -> Instrument:
         found = self.venues.cache.find(venue, symbol)
         if found is not None:
             return found
@@ -86,6 +98,27 @@ class Desk:
             seen = Look(connector.fetch_quote(instrument), None)
         self._looks[key] = seen
         return seen
+
+    def consolidated_mid(self, symbol: str) -> Decimal | None:
+        """Find the middle over all enabled venues, those too that this command is not about; None where none tells.
+
+        It is asked for again when it is older than the quotes that orders may be judged by.
+        """
+        from order_management.consolidated import all_venues, consolidated_mid
+
+        max_age_ms = self.policy.max_quote_age_ms or 0
+        with self._lock:
+            kept = self._mids.get(symbol)
+            if kept is not None and self.clock_ns() - kept[1] <= max_age_ms * 1_000_000:
+                return kept[0]
+            if self._everywhere is None:
+                self._everywhere = all_venues(self.config, self.venues)
+            self._everywhere.start(self.deadline())
+            asked_ns = self.clock_ns()
+            mid = consolidated_mid(self._everywhere, self.config, self.deadline(), symbol)
+            if mid is not None:
+                self._mids[symbol] = (mid, asked_ns)
+            return mid
 
     def ref(self, order: "JournalOrder") -> OrderRef:
         """Say which order is meant, with all that is known of it."""

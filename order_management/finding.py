@@ -1,6 +1,5 @@
 """Which order an id means: ours, the venue's, or an unambiguous beginning of either."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from domain.errors import UsageError
@@ -87,11 +86,12 @@ def adopt(desk: "Desk", report: OrderReport) -> "JournalOrder":
         return taken.existing
 
 
-def unknown_to(journal: Journal, reports: Sequence[OrderReport]) -> list[OrderReport]:
-    """Keep the reports of orders that the journal does not have, by neither id."""
-    return [
-        report
-        for report in reports
-        if not (report.client_id and journal.order(report.client_id))
-        and not (report.order_id and any(o.record.venue == report.venue for o in journal.find(report.order_id)))
-    ]
+def known_as(journal: Journal, venue: str, client_id: str | None, order_id: str | None) -> "JournalOrder | None":
+    """Find the order of the journal that a venue tells of, by our id or by any id that the venue gave it, exactly."""
+    known = journal.order(client_id) if client_id else None
+    if known is not None and known.record.venue == venue:
+        return known
+    for order in journal.find(order_id) if order_id else ():
+        if order.record.venue == venue and order_id in (order.state.order_id, *order.state.former_ids):
+            return order
+    return None

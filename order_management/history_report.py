@@ -72,6 +72,8 @@ def _plain(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _detail(event: "Event") -> str:
     data = dict(event.data)
+    if event.kind == "intended" and isinstance(data.get("spec"), Mapping):
+        return _pairs({name: value for name, value in data["spec"].items() if name != "client_id"})
     if event.kind == "noted" or event.kind in ("absent", "vanished"):
         return "; ".join(data.get("asked") or [])
     if event.kind == "fill":

@@ -1,6 +1,7 @@
 """The journal of orders: what was intended before it was sent, and all that was learnt since. Only ever added to.
 
-Whatever a writing method returns is on the disk. A state is never stored: it is the fold of the order's events.
+Whatever a writing method returns is on the disk, unless it is told to leave that to the next one. A state is never
+stored: it is the fold of the order's events.
 """
 
 import sqlite3
@@ -12,14 +13,16 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
 
-from domain.errors import CrossbookError, UsageError
-from domain.orders import LIMIT, Fill, OrderReport, OrderSpec
+from domain.errors import UsageError
+from domain.orders import Fill, OrderReport
 from order_management import journal_reading as reading
 from order_management.event_data import fill_data, fill_of, report_data
-from order_management.journal_reading import JournalOrder, OrderRecord
+from order_management.journal_reading import JournalOrder, OrderRecord, adopted_record
 from order_management.journal_schema import JournalError, JournalFile, journal_error, journal_path
-from order_management.lifecycle import advance, begun, fold
-from order_management.order_states import ADOPTED, FILL, SEEN, Event, OrderState
+from order_management.journal_sent import JournalView, notional_since, placed_since, sent_first
+from order_management.journal_writing import AlreadyIntended, Life, inserted, stored
+from order_management.lifecycle import begun
+from order_management.order_states import ADOPTED, FILL, Event, OrderState
 
 __all__ = [
     "AlreadyIntended",
@@ -28,27 +31,12 @@ __all__ = [
     "JournalOrder",
     "NoSuchOrder",
     "OrderRecord",
+    "adopted_record",
     "journal_path",
 ]
 
 T = TypeVar("T")
-_LATER_NS = 1_000_000
-"""Orders that claim the same nanosecond of creation are numbered on, within this."""
-
-
-class AlreadyIntended(CrossbookError):
-    """The client id is taken: `existing` is the order that has it."""
-
-    category = "already_intended"
-
-    def __init__(self, existing: JournalOrder) -> None:
-        record, phase = existing.record, existing.state.phase.replace("_", " ")
-        super().__init__(
-            f"The client id {record.client_id} is that of an order for {record.symbol} that is {phase}.",
-            venue=record.venue,
-            hint="Nothing was sent. Look at that order, or leave the id out to get a new one.",
-        )
-        self.existing = existing
+Allow = Callable[[JournalView], None]
 
 
 class NoSuchOrder(UsageError):
@@ -96,8 +84,11 @@ class Journal:
 
     # -- writing --------------------------------------------------------------------------------------------------
 
-    def intend(self, record: OrderRecord) -> JournalOrder:
+    def intend(self, record: OrderRecord, allow: Allow | None = None) -> JournalOrder:
         """Write an order down before it is sent; a `created_ns` of 0 becomes now.
+
+        Args:
+            allow: asked in the same transaction, so that no other process comes between; what it raises is raised.
 
         Raises:
             AlreadyIntended: the client id is known.
@@ -107,8 +98,11 @@ class Journal:
         row = reading.record_row(record)
 
         def work(connection: sqlite3.Connection) -> None:
-            no = _inserted(connection, row)
+            if allow is not None:
+                allow(JournalView(connection))
+            no = inserted(connection, row)
             connection.execute("INSERT INTO working VALUES (?, 0)", (no,))
+            sent_first(connection, no, record)
 
         self._write(work)
         return order
@@ -125,18 +119,37 @@ class Journal:
             data["inverse"] = True
 
         def work(connection: sqlite3.Connection) -> JournalOrder:
-            life = _Life(connection, _inserted(connection, reading.record_row(record)), record)
+            life = Life(connection, inserted(connection, reading.record_row(record)), record)
             life.append(Event(ADOPTED, self._clock(), data))
             return JournalOrder(record, life.state)
 
         return self._write(work)
 
-    def add(self, client_id: str, kind: str, data: Mapping[str, Any] | None = None) -> OrderState:
-        """Add one event; see `add_all`."""
-        return self.add_all(client_id, [(kind, data or {})])
+    def add(
+        self,
+        client_id: str,
+        kind: str,
+        data: Mapping[str, Any] | None = None,
+        allow: Allow | None = None,
+        *,
+        durable: bool = True,
+        intended: JournalOrder | None = None,
+    ) -> OrderState:
+        """Add one event; see `add_all`. `intended` is what `intend` gave: it need not be read again then."""
+        return self.add_all(client_id, [(kind, data or {})], allow, durable=durable, intended=intended)
 
-    def add_all(self, client_id: str, events: Iterable[tuple[str, Mapping[str, Any]]]) -> OrderState:
-        """Add events to an order, all or none, and return where it stands then.
+    def add_all(
+        self,
+        client_id: str,
+        events: Iterable[tuple[str, Mapping[str, Any]]],
+        allow: Allow | None = None,
+        *,
+        durable: bool = True,
+        intended: JournalOrder | None = None,
+    ) -> OrderState:
+        """Add events to an order, all or none, and return where it stands then; `allow` as in `intend`.
+
+        What is not `durable` is on the disk with the next thing written, or after `flush`.
 
         What a venue shows (SEEN, FILL) is only written where it tells something new.
 
@@ -146,18 +159,27 @@ class Journal:
         """
 
         def work(connection: sqlite3.Connection) -> OrderState:
+            if allow is not None:
+                allow(JournalView(connection))
             no = reading.number_of(connection, client_id)
             if no is None:
                 raise NoSuchOrder(f"The journal has no order {client_id}.", hint="Look at: order list.")
-            life = _Life(connection, no)
+            life = Life(connection, no, intended=intended)
             for kind, data in events:
                 if kind == FILL:
-                    life.claim(_stored(connection, fill_of(data)), data, self._clock())
+                    life.claim(stored(connection, fill_of(data)), data, self._clock())
                 else:
                     life.append(Event(kind, self._clock(), data))
             return life.state
 
-        return self._write(work)
+        return self._write(work, durable=durable)
+
+    def flush(self) -> None:
+        """Wait until all that was written is on the disk."""
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise journal_error(self._file.path, error) from error
 
     def record_fills(self, fills: Iterable[Fill]) -> int:
         """Take in own trades, each once, and return how many were new.
@@ -169,13 +191,13 @@ class Journal:
         def work(connection: sqlite3.Connection) -> int:
             new = 0
             for fill in fills:
-                number = _stored(connection, fill)
+                number = stored(connection, fill)
                 if number is None:
                     continue
                 new += 1
                 owner = reading.order_of_fill(connection, fill)
                 if owner is not None:
-                    _Life(connection, owner).claim(number, fill_data(fill), self._clock())
+                    Life(connection, owner).claim(number, fill_data(fill), self._clock())
             return new
 
         return self._write(work)
@@ -235,15 +257,19 @@ class Journal:
 
     def placed_since(self, since_ns: int, venue: str | None = None, symbol: str | None = None) -> int:
         """Count the orders of ours that may have gone out since then (refused ones too: they cost requests)."""
-        return self._read(lambda connection: reading.placed_since(connection, since_ns, venue, symbol))
+        return self._read(lambda connection: placed_since(connection, since_ns, venue, symbol))
 
     def notional_since(self, since_ns: int) -> Decimal:
         """Add up the worth of our orders since then, but for those that were not sent, refused or absent."""
-        return self._read(lambda connection: reading.notional_since(connection, since_ns))
+        return self._read(lambda connection: notional_since(connection, since_ns))
 
     def last_with(self, fingerprint: str, since_ns: int) -> JournalOrder | None:
         """Find the latest order since then with this fingerprint (`OrderRecord.fingerprint`)."""
         return self._read(lambda connection: reading.last_with(connection, fingerprint, since_ns))
+
+    def ask(self, question: Callable[[JournalView], T]) -> T:
+        """Ask several things of one moment."""
+        return self._read(lambda connection: question(JournalView(connection)))
 
     # -- how ------------------------------------------------------------------------------------------------------
 
@@ -262,116 +288,10 @@ class Journal:
             except sqlite3.Error as error:
                 raise journal_error(self._file.path, error) from error
 
-    def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _write(self, work: Callable[[sqlite3.Connection], T], *, durable: bool = True) -> T:
         with self._lock:
             try:
-                with self._file.writing() as connection:
+                with self._file.writing(durable=durable) as connection:
                     return work(connection)
             except (sqlite3.Error, OSError) as error:
                 raise journal_error(self._file.path, error) from error
-
-
-def adopted_record(client_id: str, report: OrderReport, environment: str, *, inverse: bool = False) -> OrderRecord:
-    """Make the record of an order that was found at a venue, under an id that no other order has."""
-    return OrderRecord(
-        client_id=client_id,
-        venue=report.venue,
-        symbol=report.symbol,
-        environment=environment,
-        spec=OrderSpec(
-            client_id=client_id,
-            side=report.side or "",
-            type=report.type or LIMIT,
-            size=report.size or Decimal(0),
-            price=report.price,
-            stop_price=report.stop_price,
-            post_only=bool(report.post_only),
-            reduce_only=bool(report.reduce_only),
-        ),
-        origin=ADOPTED,
-        inverse=inverse,
-    )
-
-
-class _Life:
-    """One order inside a transaction: its state so far, and the events that are added to it.
-
-    `fresh` is the record of an order that has no event yet.
-    """
-
-    def __init__(self, connection: sqlite3.Connection, no: int, fresh: OrderRecord | None = None) -> None:
-        self._connection = connection
-        self._no = no
-        self._record = fresh or reading.record_of(reading.row_of(connection, no))
-        events = [] if fresh else reading.events_of(connection, no, self._record)
-        self._next = len(events)
-        self._state = fold(events) if events else None
-
-    @property
-    def state(self) -> OrderState:
-        """Return where the order stands."""
-        assert self._state is not None
-        return self._state
-
-    def append(self, event: Event) -> None:
-        """Add an event, and the fills that were waiting for the venue's id that it brought."""
-        before = self._state
-        after = advance(before, event)
-        if after is before and event.kind in (SEEN, FILL):
-            return
-        self._state = after
-        order_id = after.order_id if before is None or before.order_id != after.order_id else None
-        row = (self._no, self._next, event.at_ns, event.kind, after.phase.value, order_id)
-        data = reading.packed(event.data) if event.data else None
-        self._connection.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, data))
-        self._next += 1
-        self._index(before, after)
-        if order_id is not None:
-            self._claim_waiting(order_id, event.at_ns)
-
-    def claim(self, number: int | None, data: Mapping[str, Any], at_ns: int) -> None:
-        """Count a stored fill as the order's; None: it was stored, and counted, before."""
-        if number is not None:
-            self._connection.execute("INSERT INTO claims VALUES (?, ?)", (number, self._no))
-            self.append(Event(FILL, at_ns, data))
-
-    def _index(self, before: OrderState | None, after: OrderState) -> None:
-        """Keep the index of orders that have not ended; what has ended is always settled."""
-        old = None if before is None or before.final else before.settled
-        new = None if after.final else after.settled
-        if new is None and old is not None:
-            self._connection.execute("DELETE FROM working WHERE order_no = ?", (self._no,))
-        elif new is not None and new is not old:
-            self._connection.execute("INSERT OR REPLACE INTO working VALUES (?, ?)", (self._no, new))
-
-    def _claim_waiting(self, order_id: str, at_ns: int) -> None:
-        query = (
-            "SELECT no, data FROM fills WHERE order_id = ? AND venue = ? AND symbol = ?"
-            " AND no NOT IN (SELECT fill_no FROM claims) ORDER BY time_ms, no"
-        )
-        waiting = self._connection.execute(query, (order_id, self._record.venue, self._record.symbol)).fetchall()
-        for number, data in waiting:
-            self.claim(number, reading.unpacked(data), at_ns)
-
-
-def _inserted(connection: sqlite3.Connection, row: reading.Row) -> int:
-    """Insert a record's row and return its number: its time of creation, or the next one that is free."""
-    no: int = row[0]
-    insert = "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-    try:
-        connection.execute(insert, row)
-    except sqlite3.IntegrityError:
-        existing = reading.order_by_id(connection, row[1])
-        if existing is not None:
-            raise AlreadyIntended(existing) from None
-        query = "SELECT max(no) + 1 FROM orders WHERE no BETWEEN ? AND ?"
-        no = connection.execute(query, (no, no + _LATER_NS)).fetchone()[0]
-        connection.execute(insert, (no, *row[1:]))
-    return no
-
-
-def _stored(connection: sqlite3.Connection, fill: Fill) -> int | None:
-    """Store a fill and return its number; None where it is there already."""
-    row = (fill.venue, fill.symbol, fill.trade_id, fill.order_id, fill.time_ms, reading.packed(fill_data(fill)))
-    done = connection.execute("INSERT OR IGNORE INTO fills VALUES (NULL, ?, ?, ?, ?, ?, ?)", row)
-    return done.lastrowid if done.rowcount else None

@@ -8,20 +8,15 @@ from decimal import Decimal
 from typing import Any
 
 from domain.money import plain
-from domain.orders import Fill, OrderSpec
+from domain.orders import LIMIT, Fill, OrderReport, OrderSpec
 from order_management.event_data import fill_of, spec_data, spec_of
 from order_management.lifecycle import fold
-from order_management.order_states import ADOPTED, FILL, INTENDED, Event, OrderState, Phase
+from order_management.order_states import ADOPTED, FILL, INTENDED, Event, OrderState
 
 Row = tuple[Any, ...]
 
-NEVER_WAS = frozenset({Phase.NOT_SENT, Phase.REJECTED, Phase.ABSENT})
-"""Phases of orders that moved no money."""
 _FOUND_AT_MOST = 100
 _ORDER = "o.no, o.client_id, o.venue, o.symbol, o.origin, o.notional, o.body"
-_LAST_PHASE = "coalesce((SELECT phase FROM events WHERE order_no = o.no ORDER BY seq DESC LIMIT 1), 'intended')"
-_SINCE = "(o.no >= ?1 OR o.no IN (SELECT order_no FROM events WHERE kind = 'intended' AND at_ns >= ?1))"
-"""Intended since then, for the first time or once more."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +35,7 @@ class OrderRecord:
     """What made it: `place`, `batch`, `panic`, `adopted`…"""
     created_ns: int = 0
     notional_quote: Decimal | None = None
-    """Its worth in quote units at the time, for the limits of the policy."""
+    """Its worth in dollars at the time, for the limits of the policy; None where nothing needed to know it."""
     inverse: bool = False
     """The instrument is inverse: average prices are weighted by base, not by size."""
 
@@ -58,6 +53,28 @@ class JournalOrder:
 
     record: OrderRecord
     state: OrderState
+
+
+def adopted_record(client_id: str, report: OrderReport, environment: str, *, inverse: bool = False) -> OrderRecord:
+    """Make the record of an order that was found at a venue, under an id that no other order has."""
+    return OrderRecord(
+        client_id=client_id,
+        venue=report.venue,
+        symbol=report.symbol,
+        environment=environment,
+        spec=OrderSpec(
+            client_id=client_id,
+            side=report.side or "",
+            type=report.type or LIMIT,
+            size=report.size or Decimal(0),
+            price=report.price,
+            stop_price=report.stop_price,
+            post_only=bool(report.post_only),
+            reduce_only=bool(report.reduce_only),
+        ),
+        origin=ADOPTED,
+        inverse=inverse,
+    )
 
 
 def record_row(record: OrderRecord) -> Row:
@@ -203,22 +220,6 @@ def fills_listed(
         f" LEFT JOIN orders o ON o.no = c.order_no {where}ORDER BY f.time_ms, f.no"
     )
     return [_fill(data, client_id) for data, client_id in connection.execute(query, values)]
-
-
-def placed_since(connection: sqlite3.Connection, since_ns: int, venue: str | None, symbol: str | None) -> int:
-    """Count the orders that may have gone out since then."""
-    conditions, values = _matching((("o.venue =", venue), ("o.symbol =", symbol)))
-    where = " AND ".join([_SINCE, "o.origin != ?2", f"{_LAST_PHASE} != ?3", *conditions])
-    query = f"SELECT count(*) FROM orders o WHERE {where}"  # noqa: S608
-    count: int = connection.execute(query, (since_ns, ADOPTED, Phase.NOT_SENT, *values)).fetchone()[0]
-    return count
-
-
-def notional_since(connection: sqlite3.Connection, since_ns: int) -> Decimal:
-    """Add up what the orders since then were worth, but for those that came to nothing."""
-    query = f"SELECT notional, {_LAST_PHASE} FROM orders o WHERE {_SINCE} AND notional IS NOT NULL AND origin != ?2"  # noqa: S608
-    rows = connection.execute(query, (since_ns, ADOPTED))
-    return sum((Decimal(text) for text, phase in rows if phase not in NEVER_WAS), Decimal(0))
 
 
 def last_with(connection: sqlite3.Connection, fingerprint: str, since_ns: int) -> JournalOrder | None:

@@ -70,7 +70,22 @@ _WORKING = (
     "CREATE INDEX events_again ON events (at_ns) WHERE kind = 'intended'",
     "CREATE INDEX fills_by_time ON fills (time_ms)",
 )
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_TABLES, _WORKING)
+_LESS = ("DROP INDEX events_again",)
+_SENT = (
+    # No record but an index, too: what `journal_sent` says.
+    "DROP TABLE IF EXISTS sent",
+    """CREATE TABLE sent (
+        at_ns INTEGER NOT NULL, order_no INTEGER NOT NULL REFERENCES orders, micros INTEGER NOT NULL,
+        look INTEGER NOT NULL, PRIMARY KEY (at_ns, order_no)
+    ) WITHOUT ROWID""",
+    """INSERT INTO sent
+        SELECT no, no, CASE WHEN phase IN ('rejected', 'absent') THEN 0
+            ELSE min(CAST(round(coalesce(notional, 0) * 1000000) AS INTEGER), 1000000000000000) END, 0
+        FROM (SELECT no, notional, origin, coalesce(
+            (SELECT phase FROM events WHERE order_no = no ORDER BY seq DESC LIMIT 1), 'intended') AS phase FROM orders)
+        WHERE origin != 'adopted' AND phase != 'not_sent'""",
+)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_TABLES, _WORKING, _LESS, _SENT)
 """What makes version n + 1 of version n. A new file goes through all of them."""
 VERSION = len(MIGRATIONS)
 
@@ -108,6 +123,7 @@ class JournalFile:
         self._name = str(path)
         self._wal = f"{path}-wal"
         self._commits = 0
+        self._durable = True
         try:
             _make_folder(path.parent)
             self._lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -138,8 +154,12 @@ class JournalFile:
             os.close(self._lock)
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         """Run the body as one transaction that nobody comes between; it is on the disk afterwards.
+
+        Args:
+            durable: False leaves the disk to the next durable transaction of this file, whoever makes it, or to
+                `flush`: all processes see it at once, and it outlives them, but not a power failure.
 
         Raises:
             sqlite3.Error, JournalError: nothing of it was written.
@@ -148,6 +168,9 @@ class JournalFile:
         try:
             self._check_place()
             connection = self.connection
+            if durable is not self._durable:
+                connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+                self._durable = durable
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -162,6 +185,14 @@ class JournalFile:
                 self._checkpoint()
         finally:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def flush(self) -> None:
+        """Put what was written without waiting for the disk there. Raises OSError."""
+        descriptor = os.open(self._wal, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def _take_lock(self) -> None:
         until, pause = time.monotonic() + BUSY_S, _POLL_S

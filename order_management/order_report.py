@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from domain.exit_codes import ExitCode
 from domain.instruments import Instrument
 from domain.money import plain, rounded
+from domain.orders import TRIGGERED
 from domain.time import NS_PER_MS, rfc3339
 from order_management.order_states import Phase
 from utils.rendering import Report, Table
@@ -103,10 +104,10 @@ def orders_report(orders: Sequence["JournalOrder"], environment: str, title: str
     return Report({"environment": environment, "orders": records, **more}, [table] if orders else [], summary)
 
 
-def preview_report(desk: "Desk", prepared: "Prepared") -> Report:
-    """Report what would be sent; nothing was."""
-    lines = [*_asked_lines(prepared), "Preview: nothing was sent."]
-    record = {"environment": desk.environment, "outcome": "preview", **prepared_record(prepared)}
+def preview_report(desk: "Desk", prepared: "Prepared", objection: str | None = None) -> Report:
+    """Report what would be sent, and why the policy would not let it pass if it would not; nothing was sent."""
+    lines = [*_asked_lines(prepared), *([objection] if objection else []), "Preview: nothing was sent."]
+    record = {"environment": desk.environment, "outcome": "preview", "denial": objection, **prepared_record(prepared)}
     return Report(record, [], [f"Order preview [{desk.environment}]", *lines])
 
 
@@ -120,7 +121,7 @@ def placed_report(desk: "Desk", placed: "Placed") -> Report:
         **prepared_record(placed.prepared),
         "notes": list(placed.notes),
     }
-    verb = "Known already" if placed.again else "Placed"
+    verb = "Known already" if placed.again else "Placed" if order.state.settled else "Outcome unknown"
     table = Table(HEADERS, [order_row(order)], f"{verb} [{desk.environment}]", ALIGN)
     summary = _asked_lines(placed.prepared) + _outcome_lines(order)
     code = _EXIT.get(phase) or _REFUSED.get(phase) or ExitCode.OK
@@ -174,7 +175,8 @@ def _asked_lines(prepared: "Prepared") -> list[str]:
     sent += f" ({', '.join(flags)})" if flags else ""
     sent += f", worth {_money(found.sent_notional)} {quote}"
     if found.change_bps:
-        sent += f" ({_short(found.change_bps)} bps less or more than asked, by tick and lot)"
+        less = "less" if found.sent_notional < found.asked_notional else "more"
+        sent += f" ({_short(found.change_bps)} bps {less} than asked, by tick and lot)"
     return [asked, sent, *_cost_lines(prepared)]
 
 
@@ -183,13 +185,15 @@ def _cost_lines(prepared: "Prepared") -> list[str]:
     fee = "fee unknown"
     if cost.fee_quote is not None and cost.fee_bps is not None:
         fee = f"fee {_money(cost.fee_quote)} {quote} ({plain(cost.fee_bps)} bps)"
+    if prepared.sized.spec.type in TRIGGERED:
+        return [f"Cost   waits for its stop price; {fee} when it fires"]
     if cost.price is None or not cost.takes:
         return [f"Cost   rests in the book; {fee}" if prepared.look else f"Cost   {fee}"]
-    line = f"Cost   {plain(cost.takes)} at {_short(cost.price)} on average = {_money(cost.quote)} {quote}, {fee}"
+    line = f"Cost   {_short(cost.takes)} at {_short(cost.price)} on average = {_money(cost.quote)} {quote}, {fee}"
     if cost.impact_bps is not None:
         line += f", impact {_short(cost.impact_bps)} bps from the middle"
     if cost.missing > 0:
-        line += f"; the book lacks {plain(cost.missing)}"
+        line += f"; the book lacks {_short(cost.missing)}"
     return [line]
 
 

@@ -2,11 +2,14 @@
 
 prepare   units, tick and lot, minimum, capabilities, cost; nothing is written or sent
 send      policy → budgets → the intent, durable → one request → the answer, durable → what became of it
+          (of a batch the answer reaches the disk with the next intent, or at the end: the intent alone is enough to
+          find the order again)
 """
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from connectors.trading import only_until
 from domain.errors import (
     ConfigError,
     CrossbookError,
@@ -15,28 +18,33 @@ from domain.errors import (
     PolicyDenied,
     RateLimited,
     Refused,
+    Unavailable,
     Unsupported,
     UsageError,
 )
 from domain.instruments import SPOT, Instrument
 from domain.money import plain
-from domain.orders import FINAL, MARKET, PRICED, TRIGGERED
+from domain.orders import FINAL, GTC, MARKET, PRICED, STOP_LIMIT, TRIGGERED
 from order_management.client_ids import check_client_id, new_client_id
 from order_management.costs import Cost, Look, expected_cost
 from order_management.event_data import report_data, spec_data
 from order_management.journal import AlreadyIntended, JournalError, JournalOrder, OrderRecord
-from order_management.order_states import ACCEPTED, INTENDED, NOT_SENT, REFUSED, UNKNOWN, Phase
-from order_management.policy.contract import Subject
+from order_management.judging import allow, judged, worth_now
+from order_management.order_states import ACCEPTED, INTENDED, NOT_SENT, REFUSED, UNKNOWN, OrderState, Phase
 from order_management.settling import START_WITHIN_NS, settle, settle_until
 from order_management.sizing import Sized, sized
 from order_management.tickets import QUOTE, Ticket
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from connectors.trading import Trading
     from order_management.desk import Desk
+    from order_management.policy.contract import Subject
 
 _NOTHING_SENT = (NotSent, RateLimited, ConfigError, UsageError, Unsupported, PolicyDenied)
-_MAY_BE_TRIED_AGAIN = frozenset({Phase.NOT_SENT, Phase.ABSENT, Phase.REJECTED})
+MAY_BE_TRIED_AGAIN = frozenset({Phase.NOT_SENT, Phase.ABSENT, Phase.REJECTED})
+"""Where an order stands that no venue has: the same id may be sent once more."""
 
 
 class Prepared(NamedTuple):
@@ -60,36 +68,54 @@ class Placed(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def prepare(desk: "Desk", ticket: Ticket, *, max_age_ms: int = 0, look: bool = True) -> Prepared:
+def prepare(
+    desk: "Desk", ticket: Ticket, *, max_age_ms: int = 0, look: bool = True, worth: "Decimal | None" = None
+) -> Prepared:
     """Put a ticket into the venue's terms; nothing is written down or sent.
 
     Args:
         max_age_ms: how old a view of the market may be that was taken before.
         look: show the market's side of the costs, even where the order does not need it.
+        worth: what one base unit is worth (quote), known already: the market need not be asked for that.
 
     Raises:
         UsageError: it makes no sense, or is too small.
         Unsupported: the venue has no such order.
     """
+    instrument = check(desk, ticket)
+    client_id = ticket.client_id or new_client_id()
+    needs_price = ticket.type == MARKET or (ticket.unit == QUOTE and ticket.price is None and ticket.stop_price is None)
+    needs_price = needs_price and worth is None
+    guarded = desk.policy.looks_for(ticket)
+    seen = _seen(desk, instrument, max_age_ms, needs_price, guarded) if look or needs_price or guarded else None
+    found = sized(ticket, instrument, client_id, _market_price(ticket, seen) or worth)
+    settings = desk.config.venues.get(ticket.venue)
+    cost = expected_cost(found.spec, found.sent_base, instrument, seen, settings)
+    known = None if ticket.client_id is None else desk.journal.order(client_id)
+    return Prepared(ticket, instrument, found, seen, cost, known)
+
+
+def check(desk: "Desk", ticket: Ticket) -> Instrument:
+    """Check what can be checked without asking anybody: the ticket itself, the instrument, what the venue can do.
+
+    Raises:
+        UsageError, Unsupported: as `prepare` does.
+    """
     ticket.checked()
     instrument = desk.instrument(ticket.venue, ticket.symbol)
     trading = desk.trading(ticket.venue)
     _check_capabilities(ticket, instrument, trading)
-    client_id = ticket.client_id or new_client_id()
-    check_client_id(client_id, trading.rules.client_id, ticket.venue)
-    needs_price = ticket.type == MARKET or (ticket.unit == QUOTE and ticket.price is None and ticket.stop_price is None)
-    seen = desk.look(instrument, max_age_ms) if look or needs_price or desk.policy.needs_look else None
-    found = sized(ticket, instrument, client_id, _market_price(ticket, seen))
-    settings = desk.config.venues.get(ticket.venue)
-    cost = expected_cost(found.spec, found.sent_base, instrument, seen, settings)
-    return Prepared(ticket, instrument, found, seen, cost, desk.journal.order(client_id))
+    if ticket.client_id is not None:
+        check_client_id(ticket.client_id, trading.rules.client_id, ticket.venue)
+    return instrument
 
 
-def send(desk: "Desk", prepared: Prepared, *, follow: bool = True) -> Placed:
+def send(desk: "Desk", prepared: Prepared, *, follow: bool = True, admitted: bool = False) -> Placed:
     """Send a prepared order, once.
 
     Args:
         follow: ask what became of it where the venue only acknowledged it, and settle it where no answer came.
+        admitted: its share of the budgets was taken before (`Trading.admit`).
 
     Raises:
         PolicyDenied: nothing was sent.
@@ -97,18 +123,24 @@ def send(desk: "Desk", prepared: Prepared, *, follow: bool = True) -> Placed:
         UsageError: the client id belongs to another order.
     """
     trading, spec = desk.trading(prepared.ticket.venue), prepared.sized.spec
-    if prepared.known is not None and prepared.known.state.phase not in _MAY_BE_TRIED_AGAIN:
+    if prepared.known is not None and prepared.known.state.phase not in MAY_BE_TRIED_AGAIN:
         return _again(prepared, prepared.known)
-    desk.policy.check(_subject(desk, prepared, trading))
-    trading.admit()
+    # The limits that count orders are held against it once more where it is written down; whose share of the budgets is
+    # taken already has nothing to save by hearing of them earlier.
+    subject = judge(desk, prepared, count=not admitted)
+    if not admitted:
+        trading.admit()
+        patience_ms = desk.policy.max_quote_age_ms
+        if patience_ms is not None and desk.clock_ns() - subject.now_ns > patience_ms * 1_000_000:
+            subject = judge(desk, prepared)  # waiting for the budget took so long that the market is another
     facts = trading.prepare(prepared.instrument, spec)
     begun_ns = desk.clock_ns()
     try:
-        _intend(desk, prepared, facts)
+        written = _intend(desk, prepared, facts, subject)
     except AlreadyIntended as taken:
         return _again(prepared, taken.existing)
-    _submit(desk, trading, prepared, begun_ns)
-    order = _order(desk, spec.client_id)
+    durable = follow or not trading.rules.finds_by_client_id
+    order = JournalOrder(written.record, _submit(desk, trading, prepared, begun_ns, written, durable=durable))
     if not follow:
         return Placed(prepared, order, again=False)
     return _followed(desk, prepared, order)
@@ -121,6 +153,8 @@ def _check_capabilities(ticket: Ticket, instrument: Instrument, trading: "Tradin
         lacks = f"{ticket.type} orders"
     elif ticket.tif is not None and ticket.type in PRICED and ticket.tif not in rules.tifs.get(kind, ()):
         lacks = f"{ticket.tif} orders"
+    elif ticket.tif is not None and ticket.type == STOP_LIMIT and ticket.tif not in rules.stop_tifs:
+        lacks = f"{ticket.tif} stop-limit orders"
     elif ticket.post_only and kind not in rules.post_only:
         lacks = "post-only orders"
     elif ticket.reduce_only and kind not in rules.reduce_only:
@@ -135,6 +169,22 @@ def _check_capabilities(ticket: Ticket, instrument: Instrument, trading: "Tradin
         )
 
 
+def _seen(desk: "Desk", instrument: Instrument, max_age_ms: int, needed: bool, guarded: bool) -> Look | None:
+    """See the market; where only the shown costs would need it, the order does without."""
+    try:
+        return desk.look(instrument, max_age_ms)
+    except (Unavailable, NotSent) as error:
+        if needed or isinstance(error, RateLimited):
+            raise
+        if not guarded:
+            return None
+        raise NotSent(
+            f"Nothing was sent: the policy needs the market of {instrument.symbol}. {error.message}",
+            venue=instrument.venue,
+            hint=error.hint,
+        ) from error
+
+
 def _market_price(ticket: Ticket, look: Look | None) -> "Any":
     """Value an order without a price at what it would take first: the ask for a buy, the bid for a sell."""
     if look is None:
@@ -142,51 +192,50 @@ def _market_price(ticket: Ticket, look: Look | None) -> "Any":
     return (look.quote.ask if ticket.side == "buy" else look.quote.bid) or look.mid
 
 
-def _subject(desk: "Desk", prepared: Prepared, trading: "Trading") -> Subject:
-    def consolidated_mid() -> "Any":
-        from order_management.consolidated import consolidated_mid as mid
+def judge(desk: "Desk", prepared: Prepared, *, count: bool = True) -> "Subject":
+    """Hold a prepared order against the policy; `count`: against the limits that count earlier orders, too.
 
-        return mid(desk, prepared.instrument)
-
-    return Subject(
-        ticket=prepared.ticket,
-        sized=prepared.sized,
-        instrument=prepared.instrument,
-        environment=desk.environment,
-        journal=desk.journal,
-        now_ns=desk.clock_ns(),
-        look=prepared.look,
-        consolidated_mid=consolidated_mid,
-        balances=trading.balances,
-        positions=trading.positions,
-    )
+    Raises:
+        PolicyDenied, NotSent: nothing was sent.
+    """
+    return judged(desk, prepared.ticket, prepared.sized, prepared.instrument, prepared.look, prepared.cost, count=count)
 
 
-def _intend(desk: "Desk", prepared: Prepared, facts: Mapping[str, str]) -> None:
-    """Write the intent down; it is durable when this returns."""
+def objection(desk: "Desk", prepared: Prepared) -> str | None:
+    """Say why the policy would not let the order pass as things are; None where it would."""
+    try:
+        judge(desk, prepared)
+    except (PolicyDenied, NotSent, ConfigError) as error:
+        return error.message.replace(" Nothing was sent.", "")
+    return None
+
+
+def _intend(desk: "Desk", prepared: Prepared, facts: Mapping[str, str], subject: "Subject") -> JournalOrder:
+    """Write the intent down, unless the limits that count say no by now; it is durable when this returns."""
     spec, ticket = prepared.sized.spec, prepared.ticket
     if prepared.known is not None:
         _same(prepared, prepared.known)
-        desk.journal.add(spec.client_id, INTENDED, {"spec": spec_data(spec), "facts": dict(facts)})
-        return
-    desk.journal.intend(
+        again = {"spec": spec_data(spec), "facts": dict(facts)}
+        state = desk.journal.add(spec.client_id, INTENDED, again, allow(desk, subject))
+        return JournalOrder(prepared.known.record, state)
+    return desk.journal.intend(
         OrderRecord(
             client_id=spec.client_id,
             venue=ticket.venue,
             symbol=prepared.instrument.symbol,
             environment=desk.environment,
             spec=spec,
-            asked=_asked(prepared, facts),
+            asked=_asked(prepared.ticket, facts),
             origin=ticket.origin,
             created_ns=desk.clock_ns(),
-            notional_quote=prepared.sized.sent_notional,
+            notional_quote=worth_now(desk, subject),
             inverse=prepared.instrument.inverse,
-        )
+        ),
+        allow(desk, subject),
     )
 
 
-def _asked(prepared: Prepared, facts: Mapping[str, str]) -> dict[str, Any]:
-    ticket = prepared.ticket
+def _asked(ticket: Ticket, facts: Mapping[str, str]) -> dict[str, Any]:
     asked: dict[str, Any] = {"amount": plain(ticket.amount), "unit": ticket.unit}
     if ticket.price is not None:
         asked["price"] = plain(ticket.price)
@@ -197,23 +246,30 @@ def _asked(prepared: Prepared, facts: Mapping[str, str]) -> dict[str, Any]:
     return asked
 
 
-def _submit(desk: "Desk", trading: "Trading", prepared: Prepared, begun_ns: int) -> None:
-    """Make the one request, and write down what came of it; `begun_ns` is when its intent was written down."""
+def _submit(
+    desk: "Desk", trading: "Trading", prepared: Prepared, begun_ns: int, written: JournalOrder, *, durable: bool
+) -> OrderState:
+    """Make the one request, and write down what came of it; `begun_ns` is when its intent was `written` down.
+
+    Args:
+        durable: wait until its acceptance is on the disk; else that comes with the next thing written. Should this
+            machine lose power before, the order is one without a known outcome, which a look-up settles.
+    """
     spec = prepared.sized.spec
     try:
-        if desk.clock_ns() - begun_ns > START_WITHIN_NS:
-            raise NotSent("This process was held up after the order was written down; it was not sent.")
-        report = trading.submit(prepared.instrument, spec)
+        with only_until(begun_ns + START_WITHIN_NS):
+            report = trading.submit(prepared.instrument, spec)
     except BaseException as error:
-        desk.journal.add(spec.client_id, *outcome_of(error))
+        state = desk.journal.add(spec.client_id, *outcome_of(error))
         if isinstance(error, CrossbookError):
             error.venue = error.venue or trading.venue
+            error.hint = error.hint or f"See: order history {spec.client_id}"
             if isinstance(error, (*_NOTHING_SENT, Refused)):
                 raise
-            return
+            return state
         raise
     try:
-        desk.journal.add(spec.client_id, ACCEPTED, report_data(report))
+        return desk.journal.add(spec.client_id, ACCEPTED, report_data(report), durable=durable, intended=written)
     except JournalError as error:
         raise OutcomeUnknown(
             f"{trading.venue} accepted the order as {report.order_id}; that could not be written down: {error.message}",
@@ -263,19 +319,23 @@ def _again(prepared: Prepared, known: JournalOrder) -> Placed:
 
 
 def _same(prepared: Prepared, known: JournalOrder) -> None:
-    """Make sure that the order which has the id already is the one that is asked for."""
-    record, spec = known.record, prepared.sized.spec
+    check_repeats(prepared.ticket, prepared.instrument, known)
+
+
+def check_repeats(ticket: Ticket, instrument: Instrument, known: JournalOrder) -> None:
+    """Make sure that the order which has the ticket's id already is the one that is asked for.
+
+    Raises:
+        UsageError: it is another one.
+    """
+    record, spec = known.record, known.record.spec
     was = {name: value for name, value in record.asked.items() if name != "facts"}
-    same = (record.venue, record.symbol) == (prepared.ticket.venue, prepared.instrument.symbol)
-    # Sizes may differ where the amount was converted at another price; what was asked may not.
-    if not same or was != _asked(prepared, {}) or record.spec._replace(size=spec.size) != spec:
+    same = (record.venue, record.symbol) == (ticket.venue, instrument.symbol)
+    # Sizes and prices on the grid may differ, where an amount was converted at another price; what was asked may not.
+    terms = (ticket.side, ticket.type, ticket.tif or GTC, ticket.post_only, ticket.reduce_only)
+    same = same and terms == (spec.side, spec.type, spec.tif, spec.post_only, spec.reduce_only)
+    if not same or was != _asked(ticket, {}):
         raise UsageError(
             f"The id {record.client_id} belongs to another order ({record.venue} {record.symbol}).",
             hint=f"Use another --client-id; see: order history {record.client_id}",
         )
-
-
-def _order(desk: "Desk", client_id: str) -> JournalOrder:
-    order = desk.journal.order(client_id)
-    assert order is not None
-    return order

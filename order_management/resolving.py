@@ -1,6 +1,5 @@
 """Settling every order whose outcome is unknown, the venues side by side and the orders of one in turn."""
 
-import time
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -46,11 +45,8 @@ def _one(desk: "Desk", order: "JournalOrder") -> Verdict:
 
 
 def _patiently(desk: "Desk", verdict: Verdict) -> Verdict:
-    """Wait until a look-up can prove more, and look again."""
+    """Look again until the outcome is known, or an absence proven."""
     until = desk.deadline()
-    pause_s = min(verdict.again_in_s or 0.0, until - time.monotonic())
-    if pause_s > 0:
-        time.sleep(pause_s)
     try:
         return settle_until(desk, verdict.order, until)
     except CrossbookError as error:

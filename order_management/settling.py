@@ -45,13 +45,16 @@ _LOOK_BACK_MS = 60_000
 class Verdict(NamedTuple):
     """What a round of look-ups came to. `how` says where the order was found, or why it is absent or still unknown.
 
-    `again_in_s` is when another round can prove more; None where nothing is left to prove.
+    `again_in_s` is when another round can prove more; None where nothing is left to prove. `found`: some place has it.
+    `answered`: every place that was asked did answer.
     """
 
     order: "JournalOrder"
     settled: bool
     how: str
     again_in_s: float | None = None
+    found: bool = False
+    answered: bool = True
 
 
 class _Search:
@@ -129,16 +132,20 @@ def settle(desk: "Desk", order: "JournalOrder") -> Verdict:
         if search.fills:
             desk.journal.record_fills(search.fills)
         _close_requests(desk, client_id, search, started_ns)
-        return _verdict(desk, client_id, f"found {search.where}")
+        return _verdict(desk, client_id, f"found {search.where}")._replace(found=True)
     if not search.complete:
         desk.journal.add(client_id, NOTED, evidence)
         missing = "; ".join(text for text in search.asked if not text.endswith("answered"))
-        return _verdict(desk, client_id, f"not every place answered ({missing})", again_in_s=_LONGEST_WAIT_S)
+        how = f"not every place answered ({missing})"
+        return _verdict(desk, client_id, how, again_in_s=_LONGEST_WAIT_S)._replace(answered=False)
     left_s = (quiet_from_ns(desk, order) - started_ns) / 1e9
     if left_s > 0:
         desk.journal.add(client_id, NOTED, evidence)
         how = "not found yet; the request could still be accepted, or the venue's lists may lag"
         return _verdict(desk, client_id, how, again_in_s=left_s)
+    if order.state.final:  # refused, absent, or so long ago that the venue has forgotten it: that is known already
+        desk.journal.add(client_id, NOTED, evidence)
+        return _verdict(desk, client_id, f"it has ended ({order.state.phase.value}), and the venue has nothing of it")
     gone = order.state.phase in UNSETTLED
     desk.journal.add(client_id, ABSENT if gone else VANISHED, evidence)
     how = "the venue never had it: no place has it, and its time to be accepted is over"

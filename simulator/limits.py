@@ -54,3 +54,23 @@ class Windows:
         if len(self._windows) > _MANY_KEYS:
             self._windows = {k: v for k, v in self._windows.items() if now_s - v[0] < window_s}
         return Taken(admitted, limit, limit - used if admitted else 0, began_s + window_s - now_s)
+
+
+class Credits:
+    """Requests taken from a pool per key that flows back all the time; `factor` multiplies its size and its flow."""
+
+    def __init__(self, factor: float = AS_REAL, clock: Clock = time.monotonic) -> None:
+        self._factor = factor
+        self._clock = clock
+        self._empty_at: dict[str, float] = {}
+
+    def take(self, key: str, most: float, per_s: float) -> bool:
+        """Take one of the `most` that are there at once, `per_s` of which flow back; False where none is left."""
+        if self._factor == LIFTED:
+            return True
+        now_s, each_s = self._clock(), 1 / (per_s * self._factor)
+        empty_at = max(self._empty_at.get(key, now_s), now_s) + each_s
+        if empty_at - now_s > most * self._factor * each_s + 1e-9:
+            return False
+        self._empty_at[key] = empty_at
+        return True

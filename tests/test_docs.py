@@ -7,7 +7,11 @@ import click
 import pytest
 
 import main
-from utils.config.load import REFERENCE, SIMULATOR, TOP_LEVEL, VENUE
+from connectors.ccxt_trading import CcxtTrading
+from domain.exit_codes import ExitCode
+from order_management.order_states import UNSETTLED, Phase
+from tests import orders_doc
+from utils.config.load import PAPER, POLICY, REFERENCE, SIMULATOR, TOP_LEVEL, VENUE
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS_DOC = (ROOT / "docs" / "commands.md").read_text()
@@ -62,7 +66,9 @@ def test_the_short_help_of_the_group_is_the_commands_own_subject(name: str) -> N
 
 
 def test_every_configuration_key_is_documented() -> None:
-    keys = [key for key in TOP_LEVEL if key not in ("venues", "reference", "simulator")]
+    keys = [key for key in TOP_LEVEL if key not in ("venues", "reference", "simulator", "policy", "paper")]
+    keys += [f"paper.{key}" for key in PAPER]
+    keys += [f"policy.{key}" for key in POLICY]
     keys += [f"reference.{key}" for key in REFERENCE] + [f"simulator.{key}" for key in SIMULATOR]
     keys += [f"venues.<name>.{key}" for key in VENUE]
     for key in keys:
@@ -75,3 +81,33 @@ def test_every_configuration_key_is_documented() -> None:
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
         assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+@pytest.mark.parametrize("code", ExitCode)
+def test_every_exit_code_is_in_the_list_of_them(code: ExitCode) -> None:
+    listed = COMMANDS_DOC.partition("Exit codes: ")[2].partition("An error is")[0]
+    assert re.search(rf"(^|· ){code.value} \w", listed.replace("\n", " "))
+
+
+def test_the_document_on_orders_says_what_the_code_says() -> None:
+    document = orders_doc.DOC.read_text()
+    for name, text in orders_doc.parts().items():
+        assert orders_doc.marked(name, text) in document, f"{name} is out of date: run python -m tests.orders_doc"
+
+
+def test_the_rules_of_every_enabled_venue_are_among_them() -> None:
+    assert set(orders_doc.rules_by_venue()) == {"binance", "okx", "bybit", "kucoin", "deribit", "deriv"}
+
+
+def test_every_status_is_explained_and_whether_it_is_settled() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| .+ \| (yes|no) \|$", orders_doc.DOC.read_text(), re.M)
+    assert dict(rows) == {phase.value: "no" if phase in UNSETTLED else "yes" for phase in Phase}
+
+
+def test_the_time_after_which_an_absence_is_proved_is_that_of_the_code() -> None:
+    document = orders_doc.DOC.read_text()
+    start_s = orders_doc.START_WITHIN_NS / 1e9
+    assert f"\n  {start_s:g} s            an order is not handed to the network later than this" in document
+    cautious = CcxtTrading.rules
+    proved_s = start_s + (cautious.acceptance_ms + cautious.settling_ms) / 1000
+    assert f"an absence proved after {proved_s:g} s" in document

@@ -113,10 +113,17 @@ class BinanceReads(CcxtTrading):
         return sorted(ended, key=lambda order: order.created_ms or 0)
 
     def fills(self, instrument: Instrument, since_ms: int) -> list[Fill]:
-        """List own trades, oldest first."""
+        """List own trades, oldest first; those of a stop of futures that has fired bear the stop's ids."""
         self.check_served(instrument)
         rows = self._spans(instrument, since_ms, "fetch_my_trades", {})
         found = {str(row["id"]): self.reading(read_fill, row, instrument) for row in rows}
+        if found and instrument.kind != SPOT:
+            algos = self._spans(instrument, since_ms, "fetch_orders", {"trigger": True})
+            stops = {actual_id(row): row for row in algos}
+            for trade_id, fill in found.items():
+                stop = stops.get(fill.order_id) if fill.order_id else None
+                if stop is not None:
+                    found[trade_id] = replace(fill, order_id=str(stop["id"]), client_id=stop.get("clientOrderId"))
         return sorted(found.values(), key=lambda fill: (fill.time_ms, int(fill.trade_id)))
 
     def funding_payments(self, instrument: Instrument, since_ms: int) -> list[FundingPayment]:

@@ -4,7 +4,7 @@ Sources: docs.deribit.com, ccxt 4.5.90. Every size is an amount: USD on inverse 
 multiply it by the contract size. Inverse options are priced in the base coin. Perpetuals pay funding continuously.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,7 +16,7 @@ from domain.errors import NotListed, RateLimited, Unavailable
 from domain.funding import Funding, FundingPoint
 from domain.instruments import KINDS, Instrument
 from domain.money import to_decimal, to_decimal_or_none
-from domain.time import MS_PER_DAY, NS_PER_MS, read_ms
+from domain.time import MS_PER_DAY, MS_PER_HOUR, NS_PER_MS, read_ms
 
 if TYPE_CHECKING:
     from connectors.ccxt_markets import Market
@@ -111,6 +111,11 @@ class Deribit(NativeConnector):
             FundingPoint(read_ms(row["timestamp"]), to_decimal(row["interest_1h"]), _HISTORY_INTERVAL_H)
             for row in payload["result"]
         ]
+
+    def older_trades(self, instrument: Instrument, before_ms: int) -> Mapping[str, int]:
+        """Page backwards by time (docs: public/get_last_trades_by_instrument_and_time)."""
+        del instrument
+        return {"start_timestamp": before_ms - 24 * MS_PER_HOUR, "until": before_ms}
 
     def clock_request(self) -> Request:
         """Ask the venue's time."""

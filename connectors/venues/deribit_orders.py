@@ -64,7 +64,7 @@ class DeribitTrading(DeribitReads):
         settling_ms=2_000,
         order_rate=OrderRate(5, 20),
         notes={
-            "cancel_after": "Cancel on disconnect belongs to a WebSocket connection, so there is none over REST.",
+            "dead-man switch": "Cancel on disconnect belongs to a WebSocket connection, so there is none over REST.",
             "funding": "Funding accrues all the time and is paid with the settlement at 08:00 UTC.",
             "stop": "A stop looks at the last trade; once triggered, its order has an id of its own.",
         },

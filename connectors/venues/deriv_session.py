@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from connectors.trading import check_in_time, share_of
 from connectors.venues.deriv import ERRORS, MAX_IDLE_S, MAX_SKIPPED
 from domain.errors import (
     BadAnswer,
@@ -164,17 +165,19 @@ class PrivateCalls:
             Refused: the venue said for certain that nothing was done.
             OutcomeUnknown: everything else.
         """
-        deadline, call = self.context.deadline(), next(iter(request))
+        deadline, call = share_of(self.context.deadline()), next(iter(request))
 
         def attempt() -> T:
             if time.monotonic() >= deadline:
                 line.close()
                 raise NotSent(f"The time was over before {self.venue} was told to {call}.", venue=self.venue)
             try:
+                check_in_time()
                 answer = line.exchange(request, deadline=deadline)
                 code, said = line.error(answer)
                 found = None if code else parse(answer)
             except NotSent:
+                line.close()
                 raise
             except CrossbookError as error:
                 raise self._unknown(f"{call} had no answer that can be read: {error.message}") from error

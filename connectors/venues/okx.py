@@ -4,7 +4,7 @@ Sources: okx.com/docs-v5, ccxt 4.5.90. Sizes of contracts are numbers of contrac
 Options are counted in the base coin and priced in it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,7 +14,7 @@ from connectors.native_connector import NativeConnector, Payload, levels, meant
 from domain.books import Book
 from domain.errors import Maintenance, RateLimited, Unavailable
 from domain.funding import Funding, FundingPoint
-from domain.instruments import KINDS, Instrument
+from domain.instruments import KINDS, OPTION, Instrument
 from domain.money import to_decimal, to_decimal_or_none
 from domain.time import MS_PER_HOUR, NS_PER_MS, read_ms
 
@@ -40,6 +40,7 @@ class Okx(NativeConnector):
         ),
     )
     market_cost = 2.0
+    trades_cost = 1.0
     capabilities = Capabilities(
         kinds=frozenset(KINDS),
         book_depths=dict.fromkeys(("SPOT", "SWAP", "FUTURES", "OPTION"), _DEPTHS),
@@ -55,6 +56,12 @@ class Okx(NativeConnector):
         notes="the test environment is OKX's demo trading, on the same host; the next funding rate is seldom told",
     )
     error_codes: ClassVar = {"50001": Maintenance, "50061": RateLimited, "50013": Unavailable, "50026": Unavailable}
+
+    def older_trades(self, instrument: Instrument, before_ms: int) -> Mapping[str, str] | None:
+        """Page backwards by time (docs: market/history-trades, type 2: three months); options have no pages."""
+        if instrument.kind == OPTION:
+            return None
+        return {"method": "publicGetMarketHistoryTrades", "type": "2", "after": str(before_ms + 1), "limit": "100"}
 
     def product(self, market: "Market") -> str | None:
         """Name the section by OKX's `instType`."""

@@ -74,6 +74,7 @@ class OkxTrading(OkxLists):
     rules = TradingRules(
         types=dict.fromkeys((SPOT, PERPETUAL, FUTURE), EVERY_TYPE) | {OPTION: frozenset({LIMIT})},
         tifs=dict.fromkeys(KINDS, frozenset(TIFS)),
+        stop_tifs=frozenset({GTC}),
         post_only=frozenset(KINDS),
         reduce_only=frozenset({PERPETUAL, FUTURE}),
         amend=frozenset(KINDS),
@@ -91,7 +92,7 @@ class OkxTrading(OkxLists):
         cancel_after_s=(10, 120),
         notes={
             "market": "OKX trades options with limit orders only.",
-            "stop": "OKX has no stops on options.",
+            "stop": "OKX has no stops on options; elsewhere they wait until cancelled, with neither ioc nor fok.",
             "reduce-only": "OKX has reduce-only orders on perpetuals and futures.",
         },
     )

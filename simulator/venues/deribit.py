@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from simulator.exchange.model import Account
 from simulator.exchange.store import Store
-from simulator.limits import Clock, Windows
+from simulator.limits import Clock, Credits
 from simulator.market.calendar import DAY_MS, HOUR_MS, MINUTE_MS
 from simulator.market.known import known
 from simulator.market.model import PERPETUAL, SPOT, Listing, Market
@@ -92,7 +92,7 @@ class Deribit(SimVenue):
     def set_limits(self, factor: float, clock: Clock = time.monotonic) -> None:
         """Multiply the limits of an account: 5 a second and 20 at once for orders, 20 and 100 for all else."""
         super().set_limits(factor, clock)
-        self._windows = Windows(factor, clock)
+        self._credits = Credits(factor, clock)
 
     # --- transport ---------------------------------------------------------------------------------------------------
 
@@ -125,8 +125,8 @@ class Deribit(SimVenue):
         if not method.startswith("private/"):
             return None
         account = self._doorkeeper.admit(request, method)
-        kind, most, window_s = ("matching", 20, 4.0) if method.partition("/")[2] in MATCHING else ("other", 100, 5.0)
-        if not self._windows.take(f"{account.owner} {kind}", most, window_s).admitted:
+        kind, most, per_s = ("matching", 20, 5.0) if method.partition("/")[2] in MATCHING else ("other", 100, 20.0)
+        if not self._credits.take(f"{account.owner} {kind}", most, per_s):
             raise RpcError(10028, "too_many_requests")
         return account
 

@@ -26,7 +26,7 @@ SUBMITS = {
 PROTECTED = frozenset({"bybit", "kucoin"})
 """Venues that refuse a client id for ever: only there does a network that delivers a request twice do no harm."""
 
-DIES_AT = (0.4, 1.5)
+DIES_AT = (0.6, 1.5)
 """When a process is killed, in lifetimes of a usual order: from before it opens its journal to after its answer."""
 UNHURT = 0.1
 """Share of the runs in which nobody kills the process: only the fault happens."""

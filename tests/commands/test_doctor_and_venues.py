@@ -139,7 +139,7 @@ def test_venues_lists_what_each_venue_is_can_and_costs(warm: Any) -> None:  # no
         assert "quotes" in row["can"]
         assert row["instruments"] >= 30
         assert row["fee_source"] or row["taker_fee_bps"] is None
-        assert row["credentials"] is None
+        assert row["credentials"] == "the simulator"
     assert rows["okx"]["taker_fee_bps"]
     assert "books" not in rows["deriv"]["can"]
     assert "funding" in rows["bybit"]["can"]
@@ -158,7 +158,8 @@ def test_the_table_of_venues_names_urls_fees_and_keys(warm: Any) -> None:  # noq
         assert name in done.out
     assert "127.0.0.1" in done.out
     assert "fees:" in done.out
-    assert "none" in done.out
+    assert "the simulator" in done.out
+    assert "none" in crossbook("venues", "--env", "paper").out
 
 
 def test_the_users_own_fee_tier_wins_and_says_so(warm: Any, home: Path) -> None:  # noqa: F811

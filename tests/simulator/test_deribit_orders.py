@@ -612,7 +612,7 @@ class TestMoney:
         settlement = rows[0]
         paid = adapter.venue.exchange.funding_payments(TRADER, adapter.clock())
         assert paid
-        assert settlement["total_interest_pl"] == pytest.approx(float(sum(p.amount for p in paid)))
+        assert settlement["total_interest_pl"] == pytest.approx(float(sum(p.amount for p in paid)), abs=1e-10)
         assert (settlement["instrument_name"], settlement["timestamp"]) == ("BTC-PERPETUAL", settlement_ms)
         only = private(adapter, "get_transaction_log", **span, query="settlement")["logs"]
         assert {row["type"] for row in only} == {"settlement"}

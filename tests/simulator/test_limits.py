@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from simulator.limits import AS_REAL, LIFTED, Windows
+from simulator.limits import AS_REAL, LIFTED, Credits, Windows
 from simulator.market.synthetic import SyntheticMarket
 from simulator.venue import SimRequest, SimVenue
 from simulator.venues.binance import Binance
@@ -132,3 +132,15 @@ def test_the_simulator_that_tests_share_throttles_nobody(sim) -> None:
             assert json.loads(answers[-1].content)["code"] == "50011"
         finally:
             sim.set_limits("okx", None)
+
+
+def test_credits_are_spent_at_once_and_flow_back_all_the_time() -> None:
+    now_s = [0.0]
+    credits_ = Credits(clock=lambda: now_s[0])
+    assert [credits_.take("a", 3, 2) for _ in range(5)] == [True, True, True, False, False]
+    assert credits_.take("b", 3, 2), "each key has its own"
+    now_s[0] = 1.0
+    assert [credits_.take("a", 3, 2) for _ in range(3)] == [True, True, False]
+    now_s[0] = 100.0
+    assert [credits_.take("a", 3, 2) for _ in range(4)] == [True, True, True, False]
+    assert Credits(LIFTED).take("a", 0, 1)

@@ -13,6 +13,8 @@ from utils.config.paths import config_files
 from utils.config.settings import (
     ENVIRONMENTS,
     Config,
+    PaperSettings,
+    PolicySettings,
     ReferenceSettings,
     SimulatorSettings,
     VenueSettings,
@@ -58,7 +60,7 @@ def load_config(
 def _merge(into: dict[str, Any], found: Mapping[str, Any], prefix: str, source: str, origins: dict[str, str]) -> None:
     for key, value in found.items():
         name = f"{prefix}{key}"
-        if isinstance(value, dict) and not name.endswith(".options"):
+        if isinstance(value, dict) and not name.endswith((".options", ".max_position", ".balances")):
             _merge(into.setdefault(key, {}), value, f"{name}.", source, origins)
         else:
             into[key] = value
@@ -105,7 +107,7 @@ def _build(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Config:
                 raise ConfigError(f"{source}: {error.message}", hint=error.hint) from None
         return values
 
-    nested = ("venues", "reference", "simulator")
+    nested = ("venues", "reference", "simulator", "policy", "paper")
     top = read({k: v for k, v in merged.items() if k not in nested}, TOP_LEVEL, "")
     venues = {}
     for name, entry in merged.get("venues", {}).items():
@@ -117,11 +119,21 @@ def _build(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Config:
                 hint=f"Add `class: package.module:Class` under venues.{name}.",
             )
         venues[name] = VenueSettings(name=name, **settings)
+    policy = PolicySettings(**read(merged.get("policy", {}), POLICY, "policy."))
+    for name in policy.allowed_venues or ():
+        if name not in venues:
+            source = origins.get("policy.allowed_venues", "default")
+            raise ConfigError(
+                f"{source}: 'policy.allowed_venues' names '{name}', which is no venue of the configuration.",
+                hint=f"The nearest known venue is '{_nearest(name, venues)}'.",
+            )
     return Config(
         **{**DEFAULTS, **top},
         venues=venues,
         reference=ReferenceSettings(**read(merged.get("reference", {}), REFERENCE, "reference.")),
         simulator=SimulatorSettings(**read(merged.get("simulator", {}), SIMULATOR, "simulator.")),
+        policy=policy,
+        paper=PaperSettings(**read(merged.get("paper", {}), PAPER, "paper.")),
         origins=dict(origins),
     )
 
@@ -182,6 +194,41 @@ def _seconds(low: str, high: str) -> Reader:
     return lambda name, value: float(check(name, value))
 
 
+def _texts(*allowed: str, optional: bool = True) -> Reader:
+    """Make the reader of a list of texts, which have to be among those that are allowed, if any are given."""
+
+    def read(name: str, value: Any) -> tuple[str, ...] | None:
+        if optional and value is None:
+            return None
+        if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
+            raise ConfigError(f"'{name}' must be a list of texts, not {value!r}.")
+        for item in value:
+            if allowed and item not in allowed:
+                raise ConfigError(f"'{name}' may hold {', '.join(allowed)}, not {item!r}.")
+        return tuple(value)
+
+    return read
+
+
+def _by_asset(low: str, high: str) -> Reader:
+    """Make the reader of one number for every asset, or of a mapping of assets to numbers."""
+    check = _number(low, high)
+
+    def read(name: str, value: Any) -> Any:
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            return check(name, value)
+        return {asset: check(f"{name}.{asset}", number) for asset, number in value.items()}
+
+    return read
+
+
+def _amounts(name: str, value: Any) -> dict[str, Decimal]:
+    check = _number("0", "1000000000000")
+    return {str(currency): check(f"{name}.{currency}", amount) for currency, amount in _mapping(name, value).items()}
+
+
 VARIABLES = {
     "environment": "CROSSBOOK_ENV",
     "timeout_s": "CROSSBOOK_TIMEOUT_S",
@@ -209,6 +256,27 @@ SIMULATOR: dict[str, Any] = {
     "tape": _optional_text,
     "faults": _optional_text,
 }
+_DOLLARS = _number("0.01", "1000000000000", optional=True)
+POLICY: dict[str, Any] = {
+    "allowed_venues": _texts(),
+    "allowed_symbols": _texts(),
+    "max_rounding_bps": _number("0", "10000", optional=True),
+    "duplicate_within_s": _number("0.1", "86400", optional=True),
+    "max_orders_per_minute": _number("1", "1000000", whole=True, optional=True),
+    "max_open_orders": _number("1", "1000000", whole=True, optional=True),
+    "max_order_notional": _DOLLARS,
+    "max_day_notional": _DOLLARS,
+    "max_quote_age_ms": _number("1", "86400000", whole=True, optional=True),
+    "max_book_share": _number("0.0001", "1", optional=True),
+    "max_deviation_bps": _number("0.1", "1000000", optional=True),
+    "min_balance_left": _DOLLARS,
+    "max_position": _by_asset("0", "1000000000000"),
+    "require_arming": _texts(*ENVIRONMENTS, optional=False),
+}
+PAPER: dict[str, Any] = {
+    "balances": _amounts,
+    "leverage": _number("1", "100", whole=True),
+}
 TOP_LEVEL: dict[str, Any] = {
     "environment": _environment,
     "timeout_s": _seconds("0.05", "600"),
@@ -217,5 +285,7 @@ TOP_LEVEL: dict[str, Any] = {
     "venues": VENUE,
     "reference": REFERENCE,
     "simulator": SIMULATOR,
+    "policy": POLICY,
+    "paper": PAPER,
 }
 DEFAULTS: dict[str, Any] = {"environment": "paper", "timeout_s": 10.0, "stale_after_ms": 10_000, "market_ttl_h": 24.0}

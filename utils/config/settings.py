@@ -40,6 +40,43 @@ class SimulatorSettings(NamedTuple):
     faults: str | None = None
 
 
+class PaperSettings(NamedTuple):
+    """What orders on paper begin with at each venue, and what positions are held with (docs/paper.md)."""
+
+    balances: Mapping[str, Decimal] = MappingProxyType(
+        {
+            "USDT": Decimal(100_000),
+            "USDC": Decimal(100_000),
+            "USD": Decimal(100_000),
+            "BTC": Decimal(1),
+            "ETH": Decimal(10),
+        }
+    )
+    leverage: int = 5
+
+
+class PolicySettings(NamedTuple):
+    """The limits that every order is held against (docs/policy.md); None switches a check off.
+
+    Notionals, positions and balances are in dollars; a mapping of `max_position` names assets.
+    """
+
+    allowed_venues: tuple[str, ...] | None = None
+    allowed_symbols: tuple[str, ...] | None = None
+    max_rounding_bps: Decimal | None = Decimal(100)
+    duplicate_within_s: Decimal | None = Decimal(5)
+    max_orders_per_minute: int | None = 600
+    max_open_orders: int | None = 500
+    max_order_notional: Decimal | None = Decimal(100_000)
+    max_day_notional: Decimal | None = Decimal(1_000_000)
+    max_quote_age_ms: int | None = 10_000
+    max_book_share: Decimal | None = Decimal("0.5")
+    max_deviation_bps: Decimal | None = None
+    min_balance_left: Decimal | None = None
+    max_position: Decimal | Mapping[str, Decimal] | None = None
+    require_arming: tuple[str, ...] = ("live",)
+
+
 @dataclass(frozen=True)
 class Config:
     """Everything the configuration says, and where each value came from."""
@@ -51,6 +88,8 @@ class Config:
     venues: Mapping[str, VenueSettings]
     reference: ReferenceSettings
     simulator: SimulatorSettings
+    policy: PolicySettings = field(default_factory=PolicySettings)
+    paper: PaperSettings = field(default_factory=PaperSettings)
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def origin(self, key: str) -> str:

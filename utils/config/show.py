@@ -1,8 +1,9 @@
 """The configuration as flat rows, for showing."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from utils.config.settings import Config, ReferenceSettings, SimulatorSettings, VenueSettings
+from utils.config.settings import Config
 
 _FILE_NAMES = {"class_path": "class"}
 
@@ -14,15 +15,24 @@ def flattened(config: Config, *, everything: bool) -> list[tuple[str, Any, str]]
     ]
     rows += _section("reference", config.reference)
     rows += _section("simulator", config.simulator)
+    rows += _section("paper", config.paper)
+    rows += _section("policy", config.policy)
     for name, settings in config.venues.items():
         rows += _section(f"venues.{name}", settings)
     found = [(key, value, config.origin(key)) for key, value in rows]
     return [row for row in found if everything or row[2] != "default"]
 
 
-def _section(prefix: str, settings: VenueSettings | ReferenceSettings | SimulatorSettings) -> list[tuple[str, Any]]:
+def _section(prefix: str, settings: Any) -> list[tuple[str, Any]]:
     return [
-        (f"{prefix}.{_FILE_NAMES.get(name, name)}", dict(value) if name == "options" else value)
+        (f"{prefix}.{_FILE_NAMES.get(name, name)}", _plainly(value))
         for name, value in settings._asdict().items()
         if name != "name"
     ]
+
+
+def _plainly(value: Any) -> Any:
+    """Show lists and mappings as the file writes them."""
+    if isinstance(value, tuple):
+        return list(value)
+    return dict(value) if isinstance(value, Mapping) else value

@@ -7,7 +7,7 @@ it also offers neither a reserved lane nor a way to take over the venue's own co
 import random
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from domain.errors import RateLimited
@@ -36,6 +36,15 @@ class BudgetState(NamedTuple):
     told_used: float | None
     told_limit: float | None
     told_at: float | None
+
+
+class Charge(NamedTuple):
+    """What to take from one budget: `rate_per_min` units flow back a minute, `burst` may be taken at once."""
+
+    key: str
+    cost: float
+    rate_per_min: float
+    burst: float
 
 
 def admit(
@@ -72,21 +81,29 @@ class Budget:
     def charge(
         self, key: str, cost: float, *, rate_per_min: float, burst: float, deadline: float, lane: str = READ
     ) -> None:
-        """Take `cost` units, sleeping until they are there.
-
-        Nothing is reserved while we sleep, so that a request of a better lane passes those that wait.
+        """Take `cost` units, sleeping until they are there; see `charge_all`.
 
         Args:
             rate_per_min: units that flow back per minute.
             burst: units that may be taken at once.
+        """
+        self.charge_all([Charge(key, cost, rate_per_min, burst)], deadline=deadline, lane=lane)
+
+    def charge_all(self, charges: Sequence[Charge], *, deadline: float, lane: str = READ) -> None:
+        """Take units of several budgets, all of them at one moment or none, sleeping until they are there.
+
+        Nothing is reserved while we sleep, so that a request of a better lane passes those that wait.
+
+        Args:
             deadline: until when to wait (time.monotonic seconds).
             lane: `read`, or `cancel`, which may use the last fifth as well.
 
         Raises:
             RateLimited: when they would be there after the deadline only; nothing was taken.
         """
+        share = LANES[lane]
         while True:
-            wait, blocked = self._store.write(lambda db: self._take(db, key, cost, rate_per_min, burst, LANES[lane]))
+            wait, blocked, key = self._store.write(lambda db: self._take_all(db, charges, share))
             if wait <= 0:
                 return
             spare = deadline - self._monotonic() - wait
@@ -126,25 +143,37 @@ class Budget:
         )
         return [_state(row, now) for row in rows]
 
-    def _take(
-        self, db: sqlite3.Connection, key: str, cost: float, rate_per_min: float, burst: float, share: float
-    ) -> tuple[float, bool]:
+    def _take_all(self, db: sqlite3.Connection, charges: Sequence[Charge], share: float) -> tuple[float, bool, str]:
+        """Take them all, or say for which one to wait longest (seconds, whether it is blocked, its key)."""
         now = self._clock()
+        looks = [(charge, *self._look(db, charge, share, now)) for charge in charges]
+        charge, wait, blocked, *_ = max(looks, key=lambda look: look[1])
+        for item, own_wait, _, filled, latest in looks:
+            # A clock that was set back is corrected even where nothing is taken.
+            if wait <= 0 or (own_wait > 0 and latest is not None):
+                db.execute(
+                    "INSERT INTO budget(key, empty_at, rate_per_min, burst) VALUES(?, ?, ?, ?) ON CONFLICT(key)"
+                    " DO UPDATE SET empty_at = excluded.empty_at, rate_per_min = excluded.rate_per_min,"
+                    " burst = excluded.burst",
+                    (item.key, filled if wait <= 0 else latest, item.rate_per_min, item.burst),
+                )
+        return wait, blocked, charge.key
+
+    @staticmethod
+    def _look(
+        db: sqlite3.Connection, charge: Charge, share: float, now: float
+    ) -> tuple[float, bool, float, float | None]:
+        """Say how long to wait, whether blocked, until when the bucket fills, and what a wrong clock makes of it."""
+        key, cost, rate_per_min, burst = charge
         row = db.execute("SELECT empty_at, blocked_until FROM budget WHERE key = ?", (key,)).fetchone()
         empty_at, blocked_until = row or (0.0, 0.0)
         blocked_s = min(blocked_until - now, LONGEST_BLOCK_S)
         if blocked_s > 0:
-            return blocked_s, True
+            return blocked_s, True, 0.0, None
         # Never more than a minute ahead (or one burst, or this request): a clock set back must not block for longer.
         latest = now + max(60.0, max(burst, cost) * 60.0 / rate_per_min)
         filled, wait = admit(min(empty_at, latest), now, cost=cost, rate_per_min=rate_per_min, burst=burst, share=share)
-        if wait <= 0 or empty_at > latest:
-            db.execute(
-                "INSERT INTO budget(key, empty_at, rate_per_min, burst) VALUES(?, ?, ?, ?) ON CONFLICT(key) DO UPDATE"
-                " SET empty_at = excluded.empty_at, rate_per_min = excluded.rate_per_min, burst = excluded.burst",
-                (key, filled if wait <= 0 else latest, rate_per_min, burst),
-            )
-        return wait, False
+        return wait, False, filled, latest if empty_at > latest else None
 
     def _adjust(self, db: sqlite3.Connection, key: str, used: float, limit: float, window_s: float) -> None:
         row = db.execute("SELECT empty_at, rate_per_min, burst FROM budget WHERE key = ?", (key,)).fetchone()

@@ -4,6 +4,7 @@ Losing it is harmless: everything in it is learnt again. So it is written withou
 anew when it is damaged, and where it cannot be used at all this process goes on with a private copy in memory.
 """
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -109,7 +110,7 @@ class Store:
         if self._path == _MEMORY:
             return False
         try:
-            return Path(self._path).stat().st_ino != self._inode
+            return os.stat(self._path).st_ino != self._inode  # noqa: PTH116 - a Path costs more than the call
         except OSError:
             return True
 

@@ -60,6 +60,11 @@ def credentials_source(venue: str, environment: str) -> str | None:
     return found.source if found else None
 
 
+def variables(venue: str, environment: str) -> tuple[str, str, str]:
+    """Name the variables in which a venue's key, secret and passphrase are looked for first."""
+    return _names(venue, environment)[0]
+
+
 def _names(venue: str, environment: str) -> list[tuple[str, str, str]]:
     prefix = venue.upper().replace("-", "_")
     if environment == "testnet":

@@ -1,0 +1,1 @@
+"""Orders on paper: filled on this machine against the market as it is observed; nothing of them reaches a venue."""

@@ -1,0 +1,5 @@
+"""Fixtures of what trades on paper."""
+
+from tests.paperhome import paper, venues, warm, warmed_cache
+
+__all__ = ["paper", "venues", "warm", "warmed_cache"]

@@ -1,0 +1,54 @@
+"""What every venue's trading keeps to, however its requests are made."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.registry import Venues
+from connectors.trading import only_until
+from domain.errors import NotSent
+from domain.orders import MARKET, OrderSpec
+from order_management.sizing import on_lot
+from tests.connectors.opened import opened
+from tests.connectors.test_conformance import VENUES
+from tests.warmhome import warm, warmed_cache  # noqa: F401 - fixtures
+
+SPOT = {"deribit": "BTC/USDC", "deriv": "cryBTCUSD"}
+
+
+@pytest.fixture
+def venues(warm: Any, home: Path) -> Iterator[Venues]:  # noqa: F811 - the fixture
+    from tests.connectors.opened import know_simulator
+
+    know_simulator(home, warm.state_file)
+    warm.reset_accounts()
+    found = opened(home)
+    found.start(time.monotonic() + 30)
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize("name", VENUES)
+def test_an_order_that_comes_too_late_after_it_was_written_down_does_not_leave(
+    venues: Venues,
+    warm: Any,  # noqa: F811 - the fixture
+    name: str,
+) -> None:
+    instrument = next(
+        i for i in venues.cache.all(name) if i.symbol == SPOT.get(name, "BTC/USDT") or i.native_id == SPOT.get(name)
+    )
+    trading = venues.trading(name)
+    size = (
+        on_lot((instrument.min_size or instrument.lot_size or 1) * 1000, instrument)
+        if name != "deriv"
+        else instrument.unit_size / 20
+    )
+    spec = OrderSpec("held0001", "buy", MARKET, size)
+    trading.admit()
+    trading.prepare(instrument, spec)
+    with only_until(time.time_ns() - 1), pytest.raises(NotSent, match="held up"):
+        trading.submit(instrument, spec)
+    assert warm.placed(name) == []
