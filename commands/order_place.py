@@ -22,7 +22,13 @@ Examples:
 @click.argument("symbol")
 @click.argument("side", type=click.Choice(("buy", "sell")))
 @click.argument("amount", type=POSITIVE)
-@click.option("--type", "kind", type=click.Choice(("limit", "market", "stop", "stop-limit")), default="limit")
+@click.option(
+    "--type",
+    "kind",
+    type=click.Choice(("limit", "market", "stop", "stop-limit")),
+    default="limit",
+    help="Default limit.",
+)
 @click.option("--price", type=POSITIVE, help="Limit price, in quote per base.")
 @click.option("--stop-price", type=POSITIVE, help="Price at which a stop is triggered.")
 @click.option("--unit", type=click.Choice(("base", "quote", "contracts")), default="base", help="What AMOUNT counts.")

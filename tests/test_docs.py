@@ -26,7 +26,9 @@ def commands() -> list[tuple[str, click.Command]]:
         command = main.cli.get_command(context, name)
         assert command is not None
         if isinstance(command, click.Group):
-            found += [(f"{name} {inner}", command.commands[inner]) for inner in sorted(command.commands)]
+            context = click.Context(command)
+            inner = [(each, command.get_command(context, each)) for each in command.list_commands(context)]
+            found += [(f"{name} {each}", one) for each, one in inner if one is not None]
         else:
             found.append((name, command))
     return found

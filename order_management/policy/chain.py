@@ -67,8 +67,9 @@ class Policy:
     def _for(self, subject: Subject) -> Sequence[Check]:
         if not subject.reduces:
             return self.checks
-        urgent = subject.urgent
-        return [check for check in self.checks if check.for_reducing and not (urgent and check.needs_look)]
+        if subject.urgent:
+            return [check for check in self.checks if check.for_urgent]
+        return [check for check in self.checks if check.for_reducing]
 
 
 def _ask(journal: "Journal", check: CountingCheck, subject: Subject) -> None:

@@ -90,6 +90,8 @@ class Check(ABC):
     """Needs to know what the order is worth in dollars."""
     for_reducing: ClassVar[bool] = False
     """Also holds for orders that only make a position smaller, which no mere limit may keep open."""
+    for_urgent: ClassVar[bool] = False
+    """Holds even for the orders with which a panic closes positions, wherever they are."""
 
     def __init__(self, setting: Any) -> None:
         self.setting = setting

@@ -11,6 +11,7 @@ class Rule(CountingCheck):
 
     name = "duplicate_within_s"
     for_reducing = True
+    for_urgent = True
 
     def count(self, subject: Subject, journal: Counted) -> None:
         """Look for the same venue, symbol, side, type, size and prices in the journal."""

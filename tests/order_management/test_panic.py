@@ -210,6 +210,7 @@ def test_a_position_that_cannot_be_closed_is_named_and_does_not_keep_the_others(
     class NotThis(Check):
         name = "not_this"
         for_reducing = True
+        for_urgent = True
 
         def check(self, subject: Any) -> None:
             if subject.instrument.base == "ETH":

@@ -240,3 +240,18 @@ def test_journal_simulator_and_balances_agree_after_any_sequence(
             story.journal.close()
 
     tell()
+
+
+def test_looking_up_what_is_known_to_be_absent_changes_nothing(floors: dict[str, Floor], tmp_path: Path) -> None:
+    floor = floors["okx"]
+    floor.sim.clear_faults()
+    floor.sim.reset_accounts("okx")
+    story = Story(floor, "linear", tmp_path)
+    story.do(Place(BUY, 1, takes=False, fault=LOST))
+    story.ahead_ns = LATER_NS
+    for _ in range(2):
+        (order,) = story.journal.orders()
+        verdict = settle(story.desk, order)
+        assert (verdict.settled, verdict.order.state.phase) == (True, Phase.ABSENT)
+    assert "it has ended (absent)" in verdict.how
+    story.journal.close()

@@ -89,7 +89,7 @@ def test_an_order_that_reduces_is_only_held_against_what_is_no_limit(home: Path,
         assert set(asked) == REDUCING
         asked.clear()
         Policy(noting).check(subject(SWAP_BTC, reduce_only=True, origin="panic"), journal)
-        assert set(asked) == REDUCING - {"max_quote_age_ms"}, "in an emergency the market need not be seen"
+        assert set(asked) == {"duplicate_within_s"}, "in an emergency nothing but a repetition is in the way"
         asked.clear()
         Policy(noting).check(subject(SWAP_BTC), journal)
         assert set(asked) == set(CHECKS)
@@ -103,6 +103,7 @@ def _noting(original: Check, asked: list[str]) -> Check:
     class Noting(Check):
         name = original.name
         needs_look = original.needs_look
+        for_urgent = original.for_urgent
         for_reducing = original.for_reducing
 
         def check(self, subject: Subject) -> None:
