@@ -10,10 +10,11 @@ from commands.order_desk import open_desk
 from commands.session import finish
 from commands.sizes import POSITIVE
 
+KINDS = ("limit", "market", "stop", "stop-limit")
 EXAMPLES = """\b
 Examples:
   python main.py order place binance BTC/USDT buy 0.01 --price 60000 --env sim
-  python main.py order place okx BTC/USDT:USDT sell 500 --unit quote --type market --preview
+  python main.py order place okx BTC/USDT:USDT sell 5000 --unit quote --type market --preview
   python main.py order place bybit ETH/USDT:USDT sell 1 --type stop --stop-price 2500 --reduce-only"""
 
 
@@ -22,13 +23,7 @@ Examples:
 @click.argument("symbol")
 @click.argument("side", type=click.Choice(("buy", "sell")))
 @click.argument("amount", type=POSITIVE)
-@click.option(
-    "--type",
-    "kind",
-    type=click.Choice(("limit", "market", "stop", "stop-limit")),
-    default="limit",
-    help="Default limit.",
-)
+@click.option("--type", "kind", type=click.Choice(KINDS), default="limit", help="Default limit.")
 @click.option("--price", type=POSITIVE, help="Limit price, in quote per base.")
 @click.option("--stop-price", type=POSITIVE, help="Price at which a stop is triggered.")
 @click.option("--unit", type=click.Choice(("base", "quote", "contracts")), default="base", help="What AMOUNT counts.")
