@@ -9,12 +9,12 @@ from connectors.base import VenueContext
 from connectors.ccxt_loading import exchange_class
 from connectors.http import Request, Response
 from connectors.trading import check_in_time
-from domain.errors import BadAnswer
+from domain.errors import BadAnswer, NotSent
 
 if TYPE_CHECKING:
     from ccxt.base.exchange import Exchange
-    from requests import PreparedRequest
     from requests import Response as RequestsResponse
+    from requests import Session as RequestsSession
 
     from utils.secrets import Credentials
 
@@ -65,8 +65,7 @@ class CcxtSession:
         )
         made.has["fetchCurrencies"] = False
         made.on_json_response = _numbers_as_text
-        made.session.mount("https://", transport(self))
-        made.session.mount("http://", transport(self))
+        made.session = Wire(self, made.session)
         return made
 
     def _whole_json(self, text: str) -> Any:
@@ -89,18 +88,16 @@ class CcxtSession:
         units = {"seconds": 1_000_000_000, "milliseconds": 1_000_000, "microseconds": 1000}
         return {name: staticmethod(lambda ns=ns: venue_ns() // ns) for name, ns in units.items()}
 
-    def send(self, request: "PreparedRequest") -> Response:
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: str | bytes) -> Response:
         """Send what ccxt has prepared, and remember the answer."""
-        body = request.body or b""
         self.answer = None
         check_in_time()
         self.requests += 1
         self.answer = self.context.http.send(
             Request(
-                method=request.method or "GET",
-                url=request.url or "",
-                headers={name: _text(value) for name, value in request.headers.items() if name not in _OURS}
-                | dict(self.headers),
+                method=method,
+                url=url,
+                headers={name: value for name, value in headers.items() if name not in _OURS} | dict(self.headers),
                 body=body.encode() if isinstance(body, str) else bytes(body),
                 # An order may be a GET, and a signature with its nonce serves one delivery: the guard repeats reads.
                 once=bool(self.exchange.apiKey),
@@ -108,7 +105,7 @@ class CcxtSession:
             deadline=self.context.deadline() if self.until is None else min(self.until, self.context.deadline()),
         )
         if 300 <= self.answer.status < 400:
-            # `requests` would follow it, and send an order that is a GET once more.
+            # Following it would send an order that is a GET once more.
             raise BadAnswer(f"The answer is a redirection (HTTP {self.answer.status}), which is not followed.")
         return self.answer
 
@@ -141,35 +138,48 @@ class CcxtSession:
 _OURS = frozenset({"Accept-Encoding", "Connection", "Content-Length"})
 
 
-def transport(session: CcxtSession) -> Any:
-    """Make a `requests` transport adapter over a session; `requests` is imported with ccxt, never before.
+class Wire:
+    """Stands in for the `requests.Session` of a ccxt object: what ccxt asks of it goes out by our HTTP client.
 
-    Our errors pass through ccxt unchanged: it catches those of `requests` only.
+    Preparing a request takes `requests` half a millisecond, of which an order needs nothing: ccxt has written URL,
+    headers and body already, and they leave as they were signed. Our errors pass through ccxt unchanged: it catches
+    those of `requests` only.
     """
-    from requests import Response as RequestsResponse
-    from requests.adapters import BaseAdapter
-    from requests.structures import CaseInsensitiveDict
 
-    class Transport(BaseAdapter):
-        """Sends by our HTTP client."""
+    def __init__(self, session: CcxtSession, original: "RequestsSession") -> None:
+        from requests import Response as RequestsResponse
+        from requests.structures import CaseInsensitiveDict
+        from requests.utils import requote_uri
 
-        def send(self, request: "PreparedRequest", *_: object, **__: object) -> "RequestsResponse":
-            """Send one request; the other arguments (timeout, certificates) are the shared client's own business."""
-            answer = session.send(request)
-            response = RequestsResponse()
-            response.status_code = answer.status
-            response.headers = CaseInsensitiveDict(answer.headers)
-            response._content = answer.body
-            response.encoding = "utf-8"
-            response.reason = ""
-            response.url = request.url or ""
-            response.request = request
-            return response
+        self._session = session
+        self._usual = {name: _text(value) for name, value in original.headers.items()}
+        self._quoted = requote_uri
+        self._response = RequestsResponse
+        self._headers = CaseInsensitiveDict
+        self.cookies = original.cookies
+        self.headers = original.headers
 
-        def close(self) -> None:
-            """Leave the sockets: they belong to the shared client."""
+    def request(
+        self, method: str, url: str, data: Any = None, headers: Any = None, files: object = None, **_: object
+    ) -> "RequestsResponse":
+        """Send one request; the other arguments (timeout, certificates, proxies) are our client's own business."""
+        if files is not None:
+            raise NotSent(f"{self._session.exchange.id} wants to upload a form, which this transport does not.")
+        given = {name: _text(value) for name, value in (headers or {}).items() if value is not None}
+        named = {name.lower() for name in given}
+        usual = {name: value for name, value in self._usual.items() if name.lower() not in named}
+        answer = self._session.send(method, self._quoted(url), {**usual, **given}, data or b"")
+        response = self._response()
+        response.status_code = answer.status
+        response.headers = self._headers(answer.headers)
+        response._content = answer.body
+        response.encoding = "utf-8"
+        response.reason = ""
+        response.url = url
+        return response
 
-    return Transport()
+    def close(self) -> None:
+        """Leave the sockets: they belong to the shared client."""
 
 
 def _numbers_as_text(text: str) -> Any:
