@@ -81,7 +81,7 @@ class LazyCommands(click.Group):
 @click.option("--config", "config_file", metavar="FILE", help="Read this file instead of the user's configuration.")
 @click.version_option(VERSION, prog_name="crossbook")
 def cli(env: str | None, config_file: str | None) -> None:
-    """Best prices, books, price impact and funding across exchanges."""
+    """Best prices and books across exchanges, and orders that are neither lost nor doubled."""
 
 
 def run(args: list[str] | None = None) -> int:

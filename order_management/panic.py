@@ -13,6 +13,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from connectors.guard import urgent
 from connectors.side_by_side import side_by_side
 from domain.errors import (
     CrossbookError,
@@ -119,9 +120,10 @@ def panic(desk: "Desk", venues: Sequence[str], tell: Tell, *, planned: bool = Fa
     """
 
     def work(venue: str) -> Flattened:
-        if not planned:
-            tell(venue, plan_text(plan(desk, venue)))
-        return _Panic(desk, venue, tell).run()
+        with urgent():
+            if not planned:
+                tell(venue, plan_text(plan(desk, venue)))
+            return _Panic(desk, venue, tell).run()
 
     found = side_by_side([partial(work, venue) for venue in venues])
     return [

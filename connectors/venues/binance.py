@@ -55,6 +55,7 @@ class Binance(NativeConnector):
             "dapi.binance.com": "https://demo-dapi.binance.com",
         },
         requests_per_minute=_SPOT_LIMIT,
+        burst=_SPOT_LIMIT // 2,  # it counts whole minutes; a list of all open orders takes 300 of them
         fee_source="the venue's published base tier, as ccxt records it",
         notes="the test environment is Binance's demo trading; its keys are made there",
     )

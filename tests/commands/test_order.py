@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.commands.clirun import Done, crossbook
-from tests.warmhome import warm, warmed_cache  # noqa: F401, F811 - fixtures
+from tests.warmhome import warm, warmed_cache  # noqa: F401 - fixtures
 
 VENUES = ("binance", "okx", "bybit", "kucoin", "deribit")
 SPOT = dict.fromkeys(VENUES, "BTC/USDT") | {"deribit": "BTC/USDC"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.guard import Guard, Policy
+from connectors.guard import Guard, Policy, urgent
 from domain.errors import CrossbookError, NotListed, NotSent, RateLimited, TimedOut, Unavailable
 from utils.resilience.breaker import Breaker, CircuitOpen, Trip
 from utils.resilience.budget import Budget
@@ -207,3 +207,21 @@ def test_a_ban_without_an_end_leaves_the_venue_alone_for_every_process(
     with pytest.raises(RateLimited, match="send nothing"):
         make().read(other, deadline=clock.now + 10)
     assert other.calls == 0
+
+
+def test_what_is_urgent_may_use_the_reserve_and_does_not_mind_the_breaker(
+    make: Callable[..., Guard], clock: Clock
+) -> None:
+    guard = make(per_minute=600, attempts=1, failures=1)
+    with pytest.raises(Unavailable):
+        guard.read(Venue(Unavailable("down")), deadline=clock() + 5)
+    with pytest.raises(CircuitOpen):
+        guard.read(Venue(), deadline=clock() + 5)
+    with urgent():
+        assert guard.read(Venue(), deadline=clock() + 5) == "answer"
+    crowded = make(venue="crowded", per_minute=600)
+    crowded.charge(120, deadline=clock())  # all that reads may use of the burst of 150
+    with pytest.raises(RateLimited):
+        crowded.read(Venue(), deadline=clock())
+    with urgent():
+        assert crowded.read(Venue(), deadline=clock()) == "answer"
