@@ -41,7 +41,7 @@ class ConnectFailed(Unavailable):
 
 
 class ConnectTimedOut(TimedOut):
-    """The time was over before a connection stood, so nothing was sent."""
+    """The time was over before a connection stood, or was written to, so nothing was sent."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ class _Exchange:
         answer = Answer()
         reusable = False
         try:
-            connection.settimeout(self._left(TimedOut, "was asked"))
+            connection.settimeout(self._left(ConnectTimedOut, "was asked"))
             connection.sendall(data)
             self._receive(connection, answer, method)
             reusable = answer.complete and not answer.extra and answer.keep_alive

@@ -14,6 +14,7 @@ from order_management.order_states import (
     AMEND_NOT_SENT,
     AMEND_REFUSED,
     AMEND_UNKNOWN,
+    UNSETTLED,
 )
 from order_management.settling import settle
 from order_management.sizing import Sized, on_lot, on_tick
@@ -38,7 +39,7 @@ def amend(desk: "Desk", order: "JournalOrder", *, price: Decimal | None, size: D
     """Change price or size (whole, in lot units) of a resting order.
 
     Raises:
-        UsageError: it has ended, or nothing would change.
+        UsageError: it has ended, is in doubt, or nothing would change.
         Unsupported: the venue cannot; nothing was sent.
         Refused: the venue said no; the order is as it was.
         NotSent, RateLimited, PolicyDenied: nothing was sent.
@@ -51,6 +52,14 @@ def amend(desk: "Desk", order: "JournalOrder", *, price: Decimal | None, size: D
             f"{trading.venue} cannot amend {instrument.kind} orders; nothing was sent.",
             venue=trading.venue,
             hint="Cancel the order and place another.",
+        )
+    if not order.state.settled:  # what is found out now may let it be changed
+        order = settle(desk, order).order
+        ref = desk.ref(order)
+    if order.state.phase in UNSETTLED or order.state.amend is not None:
+        raise UsageError(
+            f"What became of the order {client_id}, or of its last amendment, is not known yet; nothing was sent.",
+            hint=f"Settle it first: order resolve {client_id}",
         )
     current = trading.find(ref)
     if current is None or current.status not in (None, "open"):

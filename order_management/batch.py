@@ -15,7 +15,7 @@ from domain.errors import CrossbookError, NotSent, OutcomeUnknown, PolicyDenied,
 from domain.exit_codes import ExitCode
 from order_management.batch_file import Row
 from order_management.order_states import Phase
-from order_management.placing import MAY_BE_TRIED_AGAIN, Prepared, check, check_repeats, prepare, send
+from order_management.placing import Prepared, check, check_repeats, may_be_tried_again, prepare, send
 
 if TYPE_CHECKING:
     from order_management.desk import Desk
@@ -221,9 +221,9 @@ class Batch:
         assert ticket.client_id is not None
         try:
             known = self._desk.journal.order(ticket.client_id)
-            if known is not None and known.state.phase not in MAY_BE_TRIED_AGAIN:
+            if known is not None and not may_be_tried_again(known.state):
                 check_repeats(ticket, self._desk.instrument(ticket.venue, ticket.symbol), known)
-                return Outcome(row, KNOWN if known.state.settled else UNSETTLED, known)
+                return _known(row, known)
             for attempt in range(1, ATTEMPTS + 1):
                 try:
                     return self._sent(row, ticket)
@@ -252,7 +252,7 @@ class Batch:
                 prepared = self._prepared(ticket)
             placed = send(desk, prepared, follow=False, admitted=True)
         if placed.again:
-            return Outcome(row, KNOWN if placed.order.state.settled else UNSETTLED, placed.order)
+            return _known(row, placed.order)
         return _judged(row, placed.order)
 
     def _prepared(self, ticket: "Ticket") -> Prepared:
@@ -278,6 +278,11 @@ def _judged(row: Row, order: "JournalOrder") -> Outcome:
     if not order.state.settled:
         return Outcome(row, UNSETTLED, order, sent=True)
     return Outcome(row, _ENDED_BADLY.get(order.state.phase, ACCEPTED), order, sent=True)
+
+
+def _known(row: Row, order: "JournalOrder") -> Outcome:
+    """Say what an order is that was placed before."""
+    return Outcome(row, _ENDED_BADLY.get(order.state.phase, KNOWN) if order.state.settled else UNSETTLED, order)
 
 
 def _is_fresh_doubt(item: Outcome) -> bool:

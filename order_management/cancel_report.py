@@ -46,6 +46,7 @@ def swept_report(desk: "Desk", swept: Sequence[Swept]) -> Report:
             "found": [report.order_id for report in item.found],
             "left": [report.order_id for report in item.left],
             "rounds": item.rounds,
+            "unsettled": [order.record.client_id for order in item.unsettled],
             "error": item.error.category if item.error else None,
             "message": item.error.message if item.error else None,
         }
@@ -53,7 +54,15 @@ def swept_report(desk: "Desk", swept: Sequence[Swept]) -> Report:
     ]
     codes = [_swept_code(item) for item in swept]
     table = Table(headers, rows, f"Cancel everything [{desk.environment}]", "lrrrl")
-    return Report({"environment": desk.environment, "venues": records}, [table], exit_code=_together(codes))
+    doubtful = [order.record.client_id for item in swept for order in item.unsettled]
+    summary = []
+    if doubtful:
+        summary = [
+            f"Not cancelled, because it is not known whether the venue has them: {', '.join(doubtful)}.",
+            "Find out with order resolve, then cancel again.",
+        ]
+    record = {"environment": desk.environment, "venues": records}
+    return Report(record, [table], summary, exit_code=_together(codes))
 
 
 def _code(item: Cancelled) -> ExitCode:
@@ -65,7 +74,9 @@ def _code(item: Cancelled) -> ExitCode:
 def _swept_code(item: Swept) -> ExitCode:
     if item.error is not None:
         return item.error.exit_code
-    return ExitCode.PARTIAL if item.left else ExitCode.OK
+    if item.left:
+        return ExitCode.PARTIAL
+    return ExitCode.OUTCOME_UNKNOWN if item.unsettled else ExitCode.OK
 
 
 def _together(codes: Sequence[ExitCode]) -> ExitCode:

@@ -21,12 +21,14 @@ from domain.errors import (
     UsageError,
 )
 from domain.orders import OrderReport
+from order_management.finding import known_as
 from order_management.order_states import (
     CANCEL_ACCEPTED,
     CANCEL_INTENDED,
     CANCEL_NOT_SENT,
     CANCEL_REFUSED,
     CANCEL_UNKNOWN,
+    UNSETTLED,
 )
 from order_management.settling import settle
 
@@ -55,6 +57,8 @@ class Swept(NamedTuple):
     left: list[OrderReport]
     rounds: int
     error: CrossbookError | None = None
+    unsettled: "Sequence[JournalOrder]" = ()
+    """Orders of ours that no list shows and that may still come to life there."""
 
 
 def cancel(desk: "Desk", order: "JournalOrder") -> Cancelled:
@@ -139,13 +143,19 @@ def sweep_venues(desk: "Desk", symbol: str | None = None) -> list[Swept]:
             return Swept(name, [], [], 0)
         except CrossbookError as error:
             return Swept(name, [], [], 0, error)
-        return cancel_everything(desk, name, instrument)
+        return cancel_everything(desk, name, instrument)._replace(unsettled=_may_come(desk, name, instrument))
 
     outcomes = side_by_side([partial(sweep, name) for name in names])
     return [
         Swept(name, [], [], 0, item) if isinstance(item, CrossbookError) else item
         for name, item in zip(names, outcomes, strict=True)
     ]
+
+
+def _may_come(desk: "Desk", venue: str, instrument: "Instrument | None") -> "list[JournalOrder]":
+    """List the orders that may be at the venue, or on their way, though its lists do not show them."""
+    found = (order for order in desk.journal.unsettled(venue) if order.state.phase in UNSETTLED)
+    return [order for order in found if instrument is None or order.record.symbol == instrument.symbol]
 
 
 def _sweep(desk: "Desk", trading: "Trading", left: Sequence[OrderReport], *, together: bool) -> None:
@@ -169,14 +179,14 @@ def _sweep(desk: "Desk", trading: "Trading", left: Sequence[OrderReport], *, tog
 
 def _intend_all(desk: "Desk", reports: Sequence[OrderReport]) -> None:
     for report in reports:
-        known = desk.journal.order(report.client_id) if report.client_id else None
+        known = known_as(desk.journal, report)
         if known is not None and not known.state.final:
             desk.journal.add(known.record.client_id, CANCEL_INTENDED)
 
 
 def _write_down(desk: "Desk", reports: Sequence[OrderReport]) -> None:
     for report in reports:
-        known = desk.journal.order(report.client_id) if report.client_id else None
+        known = known_as(desk.journal, report)
         if known is not None and not known.state.final:
             settle(desk, known)
 

@@ -130,8 +130,12 @@ class Desk:
             client_id=record.spec.client_id,
             family=family,
             facts=self._facts(order) if self.trading(record.venue).rules.client_id_unique == NO_IDS else {},
-            since_ms=record.created_ns // 1_000_000,
+            since_ms=self.venue_ms(record.venue, record.created_ns // 1_000_000),
         )
+
+    def venue_ms(self, venue: str, ours_ms: int) -> int:
+        """Give a moment of our clock (epoch ms) in the venue's time, or earlier: lists are asked from it on."""
+        return ours_ms + min(0, self.venues.connector(venue).context.clock_offset_ms())
 
     def _facts(self, order: "JournalOrder") -> dict[str, str]:
         """Collect what tells an order apart where the venue knows no client ids, and what belongs to other orders."""

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from domain.errors import UsageError
-from domain.orders import OrderReport
+from domain.orders import Fill, OrderReport
 from order_management.client_ids import new_client_id
 from order_management.journal import AlreadyIntended, Journal, adopted_record
 
@@ -86,12 +86,17 @@ def adopt(desk: "Desk", report: OrderReport) -> "JournalOrder":
         return taken.existing
 
 
-def known_as(journal: Journal, venue: str, client_id: str | None, order_id: str | None) -> "JournalOrder | None":
-    """Find the order of the journal that a venue tells of, by our id or by any id that the venue gave it, exactly."""
+def known_as(journal: Journal, told: OrderReport | Fill) -> "JournalOrder | None":
+    """Find the order of the journal that a venue tells of, by our id or by any id that the venue gave it, exactly.
+
+    Some venues count the orders of each symbol on their own, so an id of theirs means one within its symbol.
+    """
+    venue, client_id, order_id = told.venue, told.client_id, told.order_id
     known = journal.order(client_id) if client_id else None
     if known is not None and known.record.venue == venue:
         return known
     for order in journal.find(order_id) if order_id else ():
-        if order.record.venue == venue and order_id in (order.state.order_id, *order.state.former_ids):
+        here = (order.record.venue, order.record.symbol) == (venue, told.symbol)
+        if here and order_id in (order.state.order_id, *order.state.former_ids):
             return order
     return None

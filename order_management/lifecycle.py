@@ -233,9 +233,12 @@ def _accepted(state: OrderState, event: Event) -> OrderState:
 
 
 def _again(state: OrderState, event: Event) -> OrderState:
-    """Intend an order anew that never came to be, under the same id."""
+    """Intend an order anew that never came to be, under the same id; its size may have been reckoned anew."""
     if state.known:
         raise _impossible(state, event)
+    if "spec" in event.data:
+        spec = spec_of(event.data["spec"])
+        state = state.but(size=spec.size, price=spec.price)
     return moved(state, Phase.INTENDED, reason=None)
 
 

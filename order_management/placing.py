@@ -30,7 +30,16 @@ from order_management.costs import Cost, Look, expected_cost
 from order_management.event_data import report_data, spec_data
 from order_management.journal import AlreadyIntended, JournalError, JournalOrder, OrderRecord
 from order_management.judging import allow, judged, worth_now
-from order_management.order_states import ACCEPTED, INTENDED, NOT_SENT, REFUSED, UNKNOWN, OrderState, Phase
+from order_management.order_states import (
+    ACCEPTED,
+    INTENDED,
+    NOT_SENT,
+    REFUSED,
+    UNKNOWN,
+    ImpossibleTransition,
+    OrderState,
+    Phase,
+)
 from order_management.settling import START_WITHIN_NS, settle, settle_until
 from order_management.sizing import Sized, sized
 from order_management.tickets import QUOTE, Ticket
@@ -43,8 +52,12 @@ if TYPE_CHECKING:
     from order_management.policy.contract import Subject
 
 _NOTHING_SENT = (NotSent, RateLimited, ConfigError, UsageError, Unsupported, PolicyDenied)
-MAY_BE_TRIED_AGAIN = frozenset({Phase.NOT_SENT, Phase.ABSENT, Phase.REJECTED})
-"""Where an order stands that no venue has: the same id may be sent once more."""
+_CAME_TO_NOTHING = frozenset({Phase.NOT_SENT, Phase.ABSENT, Phase.REJECTED})
+
+
+def may_be_tried_again(state: OrderState) -> bool:
+    """Tell whether no venue has the order, not even as a rejected one: the same id may be sent once more."""
+    return state.phase in _CAME_TO_NOTHING and not state.known
 
 
 class Prepared(NamedTuple):
@@ -123,7 +136,7 @@ def send(desk: "Desk", prepared: Prepared, *, follow: bool = True, admitted: boo
         UsageError: the client id belongs to another order.
     """
     trading, spec = desk.trading(prepared.ticket.venue), prepared.sized.spec
-    if prepared.known is not None and prepared.known.state.phase not in MAY_BE_TRIED_AGAIN:
+    if prepared.known is not None and not may_be_tried_again(prepared.known.state):
         return _again(prepared, prepared.known)
     # The limits that count orders are held against it once more where it is written down; whose share of the budgets is
     # taken already has nothing to save by hearing of them earlier.
@@ -216,7 +229,10 @@ def _intend(desk: "Desk", prepared: Prepared, facts: Mapping[str, str], subject:
     if prepared.known is not None:
         _same(prepared, prepared.known)
         again = {"spec": spec_data(spec), "facts": dict(facts)}
-        state = desk.journal.add(spec.client_id, INTENDED, again, allow(desk, subject))
+        try:
+            state = desk.journal.add(spec.client_id, INTENDED, again, allow(desk, subject))
+        except ImpossibleTransition as error:  # another process has tried it again meanwhile
+            raise AlreadyIntended(desk.journal.order(spec.client_id) or prepared.known) from error
         return JournalOrder(prepared.known.record, state)
     return desk.journal.intend(
         OrderRecord(

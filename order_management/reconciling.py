@@ -110,7 +110,7 @@ class _Venue:
         self._read_fills(reports, positions or ())
         journal = self.desk.journal
         live = journal.orders(venue=self.venue, live=True)
-        known = {id(report): known_as(journal, self.venue, report.client_id, report.order_id) for report in reports}
+        known = {id(report): known_as(journal, report) for report in reports}
         missing, foreign = self._missing_fills()
         for report in reports:
             order = known[id(report)]
@@ -164,7 +164,8 @@ class _Venue:
             if self._holds(symbol) and self._traded(symbol) + self.accepted.get((self.venue, symbol), Decimal(0)):
                 starts.setdefault(symbol, self.since_ms)
         for order in [*recent, *journal.orders(venue=self.venue, live=True)]:
-            begun_ms = min(self.since_ms, order.record.created_ns // 1_000_000 - _MARGIN_MS)
+            created_ms = self.desk.venue_ms(self.venue, order.record.created_ns // 1_000_000)
+            begun_ms = min(self.since_ms, created_ms - _MARGIN_MS)
             starts[order.record.symbol] = min(starts.get(order.record.symbol, begun_ms), begun_ms)
         for report in reports:
             begun_ms = min(self.since_ms, report.created_ms or self.since_ms)
@@ -247,7 +248,7 @@ class _Venue:
             known = {fill.trade_id for fill in self.desk.journal.fills(venue=self.venue, symbol=symbol)}
             for fill in fills:
                 if fill.trade_id not in known:
-                    order = known_as(self.desk.journal, self.venue, fill.client_id, fill.order_id)
+                    order = known_as(self.desk.journal, fill)
                     (foreign if order is None else missing).append(fill)
         return missing, foreign
 
@@ -262,7 +263,7 @@ class _Venue:
             self._add_fills(UNKNOWN_FILL, fills, fills[0].client_id, done, left=not self.accept)
 
     def _owner(self, fill: Fill) -> "JournalOrder | None":
-        return known_as(self.desk.journal, self.venue, fill.client_id, fill.order_id)
+        return known_as(self.desk.journal, fill)
 
     def _add_fills(self, kind: str, fills: Sequence[Fill], ours: str | None, done: str, *, left: bool) -> None:
         size, first = sum((fill.size for fill in fills), Decimal(0)), fills[0]

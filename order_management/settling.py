@@ -18,7 +18,7 @@ from order_management.order_states import (
     AMEND_INTENDED,
     AMEND_NOT_SENT,
     CANCEL_INTENDED,
-    CANCEL_NOT_SENT,
+    CANCEL_REFUSED,
     IN_DOUBT,
     INTENDED,
     NOTED,
@@ -63,7 +63,7 @@ class _Search:
     def __init__(self, desk: "Desk", order: "JournalOrder") -> None:
         self.trading: Trading = desk.trading(order.record.venue)
         self.ref: OrderRef = desk.ref(order)
-        self.since_ms = order.record.created_ns // 1_000_000 - _LOOK_BACK_MS
+        self.since_ms = desk.venue_ms(order.record.venue, order.record.created_ns // 1_000_000) - _LOOK_BACK_MS
         self.asked: list[str] = []
         self.complete = True
         self.report: OrderReport | None = None
@@ -199,8 +199,9 @@ def _close_requests(desk: "Desk", client_id: str, search: _Search, started_ns: i
             reason = "the order still is as it was, and the request can no longer arrive"
             desk.journal.add(client_id, AMEND_NOT_SENT, {"reason": reason})
     if state.cancel in (PENDING, IN_DOUBT) and late:
+        # No mere "not sent", which would leave an earlier cancel without an answer in doubt: all of them are too old.
         reason = "the order still rests, and the request can no longer arrive"
-        desk.journal.add(client_id, CANCEL_NOT_SENT, {"reason": reason})
+        desk.journal.add(client_id, CANCEL_REFUSED, {"reason": reason})
 
 
 def _verdict(desk: "Desk", client_id: str, how: str, again_in_s: float | None = None) -> Verdict:

@@ -211,7 +211,8 @@ class OkxTrading(OkxLists):
             return found
         code, words = answered
         kind: type[CrossbookError] = Refused
-        if code in _IN_DOUBT or (operation is Operation.SUBMIT and code in _LANDED):
+        failed = session.answer is not None and session.answer.status >= 500
+        if failed or code in _IN_DOUBT or (operation is Operation.SUBMIT and code in _LANDED):
             kind = OutcomeUnknown
         elif code == _GONE:
             kind = _GoneError

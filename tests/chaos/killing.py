@@ -2,12 +2,14 @@
 
 import os
 import random
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from typing import Any
 from order_management.journal import Journal, JournalOrder, journal_path
 from order_management.order_states import Phase
 from tests.chaos.scenarios import SUBMITS, SYMBOLS, Scenario, scenario
+from tests.connectors.opened import at_home
 from tests.simfixture import Simulator
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -54,6 +57,7 @@ class Killer:
         self.seed = seed
         self.count = Count()
         self._lock = threading.Lock()
+        self._file = self._journal()
 
     def run(self, runs: int, group: int = 100) -> Iterator[Count]:
         """Do so many runs; after each group everything is resolved and counted, and the count so far is yielded."""
@@ -97,13 +101,29 @@ class Killer:
     def _place(self, each: Scenario) -> bool:
         arguments = ["order", "place", *each.arguments, "--client-id", each.client_id, "--allow-duplicate"]
         process = self._start([*arguments, "--timeout", PLACE_TIMEOUT_S])
+        patience_s = None if each.dies_at is None else each.dies_at * self.usual_s
+        if each.after_intent_s is not None:
+            while process.poll() is None and not self._is_written_down(each.client_id):
+                time.sleep(0.001)
+            patience_s = each.after_intent_s
         try:
-            process.wait(None if each.dies_at is None else each.dies_at * self.usual_s)
+            process.wait(patience_s)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
             return True
         return False
+
+    def _is_written_down(self, client_id: str) -> bool:
+        """Tell whether the intent is in the journal, which is when its request is about to leave."""
+        if not self._file.exists():
+            return False
+        with closing(sqlite3.connect(f"file:{self._file}?mode=ro", uri=True)) as reader:
+            try:
+                found = reader.execute("SELECT 1 FROM orders WHERE client_id = ?", (client_id,)).fetchone()
+            except sqlite3.OperationalError:
+                return False  # it is being made
+        return found is not None
 
     def _resolve(self) -> None:
         process = self._start(["order", "resolve", "--timeout", RESOLVE_TIMEOUT_S])
@@ -120,7 +140,7 @@ class Killer:
         )
 
     def _check(self, done: Sequence[Scenario]) -> None:
-        with Journal.open(self._journal()) as journal:
+        with Journal.open(self._file) as journal:
             for venue in SYMBOLS:
                 mine = [each for each in done if each.venue == venue]
                 placed = self.sim.placed(venue)
@@ -157,15 +177,8 @@ class Killer:
             self.count.wrong.append(f"{venue}: {client_id} is {phase}, {there} at the venue")
 
     def _journal(self) -> Path:
-        before = os.environ.get("CROSSBOOK_HOME")
-        os.environ["CROSSBOOK_HOME"] = str(self.home)
-        try:
+        with at_home(self.home):
             return journal_path(f"sim/{self.sim.state['universe']}")
-        finally:
-            if before is None:
-                del os.environ["CROSSBOOK_HOME"]
-            else:
-                os.environ["CROSSBOOK_HOME"] = before
 
 
 def warm_up(home: Path) -> float:

@@ -28,26 +28,38 @@ PROTECTED = frozenset({"bybit", "kucoin"})
 
 DIES_AT = (0.6, 1.5)
 """When a process is killed, in lifetimes of a usual order: from before it opens its journal to after its answer."""
-UNHURT = 0.1
-"""Share of the runs in which nobody kills the process: only the fault happens."""
+AFTER_INTENT_S = (0.0, 0.05)
+"""Or: so long after its intent is in the journal, which is when the request is about to leave."""
+UNHURT, BY_JOURNAL = 0.1, 0.6
+"""Share of the runs in which nobody kills the process, and of those in which the journal tells when."""
 
 
 class Scenario(NamedTuple):
-    """One run. `fault` is (kind, arguments) or None; `dies_at` None lets the process live."""
+    """One run. `fault` is (kind, arguments) or None.
+
+    The process is killed `dies_at` usual lifetimes after its start, or `after_intent_s` after it was written down;
+    where both are None it lives.
+    """
 
     venue: str
     arguments: tuple[str, ...]
     client_id: str
     fault: tuple[str, dict[str, Any]] | None
-    dies_at: float | None
+    dies_at: float | None = None
+    after_intent_s: float | None = None
 
 
 def scenario(dice: random.Random, number: int, venue: str) -> Scenario:
     """Throw the dice for run `number` at a venue."""
     client_id = f"k{number:06d}x{dice.randrange(16**8):08x}"
     arguments = _deriv(dice) if venue == "deriv" else _order(dice, venue)
-    dies = None if dice.random() < UNHURT else dice.uniform(*DIES_AT)
-    return Scenario(venue, arguments, client_id, _fault(dice, venue), dies)
+    run = Scenario(venue, arguments, client_id, _fault(dice, venue))
+    luck = dice.random()
+    if luck < UNHURT:
+        return run
+    if luck < UNHURT + BY_JOURNAL:
+        return run._replace(after_intent_s=dice.uniform(*AFTER_INTENT_S))
+    return run._replace(dies_at=dice.uniform(*DIES_AT))
 
 
 def _order(dice: random.Random, venue: str) -> tuple[str, ...]:
