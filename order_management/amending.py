@@ -44,22 +44,14 @@ def amend(desk: "Desk", order: "JournalOrder", *, price: Decimal | None, size: D
         Refused: the venue said no; the order is as it was.
         NotSent, RateLimited, PolicyDenied: nothing was sent.
     """
-    client_id, spec = order.record.client_id, order.record.spec
-    trading, ref = desk.trading(order.record.venue), desk.ref(order)
-    instrument = ref.instrument
+    order = _clear(desk, order)
+    spec, trading, ref = order.record.spec, desk.trading(order.record.venue), desk.ref(order)
+    client_id, instrument = order.record.client_id, ref.instrument
     if instrument.kind not in trading.rules.amend:
         raise Unsupported(
             f"{trading.venue} cannot amend {instrument.kind} orders; nothing was sent.",
             venue=trading.venue,
             hint="Cancel the order and place another.",
-        )
-    if not order.state.settled:  # what is found out now may let it be changed
-        order = settle(desk, order).order
-        ref = desk.ref(order)
-    if order.state.phase in UNSETTLED or order.state.amend is not None:
-        raise UsageError(
-            f"What became of the order {client_id}, or of its last amendment, is not known yet; nothing was sent.",
-            hint=f"Settle it first: order resolve {client_id}",
         )
     current = trading.find(ref)
     if current is None or current.status not in (None, "open"):
@@ -93,6 +85,19 @@ def amend(desk: "Desk", order: "JournalOrder", *, price: Decimal | None, size: D
     else:
         desk.journal.add(client_id, AMEND_ACCEPTED, report_data(report))
     return Amended(settle(desk, _order(desk, client_id)).order, note)
+
+
+def _clear(desk: "Desk", order: "JournalOrder") -> "JournalOrder":
+    """Look an unsettled order up first: what is found out now may let it be changed. Raises UsageError."""
+    if not order.state.settled:
+        order = settle(desk, order).order
+    if order.state.phase in UNSETTLED or order.state.amend is not None:
+        client_id = order.record.client_id
+        raise UsageError(
+            f"What became of the order {client_id}, or of its last amendment, is not known yet; nothing was sent.",
+            hint=f"Settle it first: order resolve {client_id}",
+        )
+    return order
 
 
 def _judged(

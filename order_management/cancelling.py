@@ -5,6 +5,7 @@ cancelling twice does no harm; an order is never sent again.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,6 +30,7 @@ from order_management.order_states import (
     CANCEL_REFUSED,
     CANCEL_UNKNOWN,
     UNSETTLED,
+    ImpossibleTransition,
 )
 from order_management.settling import settle
 
@@ -110,6 +112,9 @@ def cancel_everything(
                 break
             _sweep(desk, trading, left, together=rounds == 1 and trading.rules.cancel_all)
             left = trading.open_orders(instrument)
+            fresh = [report for report in left if report.order_id not in {known.order_id for known in found}]
+            _intend_all(desk, fresh)
+            found = [*found, *fresh]
     except CrossbookError as error:
         return Swept(venue, found, left, rounds, error)
     finally:
@@ -181,7 +186,8 @@ def _intend_all(desk: "Desk", reports: Sequence[OrderReport]) -> None:
     for report in reports:
         known = known_as(desk.journal, report)
         if known is not None and not known.state.final:
-            desk.journal.add(known.record.client_id, CANCEL_INTENDED)
+            with suppress(ImpossibleTransition):  # another process has written down that it has ended
+                desk.journal.add(known.record.client_id, CANCEL_INTENDED)
 
 
 def _write_down(desk: "Desk", reports: Sequence[OrderReport]) -> None:

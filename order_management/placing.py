@@ -276,7 +276,7 @@ def _submit(
         with only_until(begun_ns + START_WITHIN_NS):
             report = trading.submit(prepared.instrument, spec)
     except BaseException as error:
-        state = desk.journal.add(spec.client_id, *outcome_of(error))
+        state = _learnt(desk, spec.client_id, error)
         if isinstance(error, CrossbookError):
             error.venue = error.venue or trading.venue
             error.hint = error.hint or f"See: order history {spec.client_id}"
@@ -294,6 +294,21 @@ def _submit(
         ) from error
 
 
+def _learnt(desk: "Desk", client_id: str, error: BaseException) -> OrderState:
+    """Write down what an error of a submit says; what the journal does not take must not hide what is known."""
+    kind, data = outcome_of(error)
+    try:
+        return desk.journal.add(client_id, kind, data)
+    except JournalError as failure:
+        if kind != UNKNOWN or not isinstance(error, CrossbookError):
+            raise error from failure
+        raise OutcomeUnknown(
+            f"{error.message} That could not be written down: {failure.message}",
+            venue=error.venue,
+            hint=f"Repair the journal, then: order resolve {client_id}",
+        ) from error
+
+
 def outcome_of(error: BaseException) -> tuple[str, dict[str, Any]]:
     """Say which event an error of a submit is; what is not certain is unknown."""
     words = error.message if isinstance(error, CrossbookError) else type(error).__name__
@@ -308,9 +323,13 @@ def outcome_of(error: BaseException) -> tuple[str, dict[str, Any]]:
 def _followed(desk: "Desk", prepared: Prepared, order: JournalOrder) -> Placed:
     notes = []
     if not order.state.settled:
-        verdict = settle_until(desk, order, desk.deadline())
-        order = verdict.order
-        notes.append(f"No answer came to the order; {verdict.how}.")
+        try:
+            verdict = settle_until(desk, order, desk.deadline())
+        except CrossbookError as error:  # no error of the order's own: its outcome stays unknown
+            notes.append(f"No answer came to the order; it could not be looked up: {error.message}")
+        else:
+            order = verdict.order
+            notes.append(f"No answer came to the order; {verdict.how}.")
     elif _unclear(desk, order):
         try:
             order = settle(desk, order).order

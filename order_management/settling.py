@@ -12,6 +12,7 @@ from connectors.trading import OrderRef, Trading
 from domain.errors import CrossbookError, Unsupported
 from domain.orders import Fill, OrderReport
 from order_management.event_data import report_data
+from order_management.finding import known_as
 from order_management.order_states import (
     ABSENT,
     AMEND_ACCEPTED,
@@ -38,6 +39,8 @@ T = TypeVar("T")
 START_WITHIN_NS = 2_000_000_000
 """An order that was not handed to the transport this long after it was written down is not sent any more."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 2.0
+_SHARE = 0.5
+"""Part of the time that is left which one place may take: one that hangs must not keep us from asking the others."""
 _LOOK_BACK_MS = 60_000
 """How far before the order's own time lists are asked for: clocks differ."""
 
@@ -62,12 +65,15 @@ class _Search:
 
     def __init__(self, desk: "Desk", order: "JournalOrder") -> None:
         self.trading: Trading = desk.trading(order.record.venue)
+        self.venues = desk.venues
         self.ref: OrderRef = desk.ref(order)
         self.since_ms = desk.venue_ms(order.record.venue, order.record.created_ns // 1_000_000) - _LOOK_BACK_MS
         self.asked: list[str] = []
         self.complete = True
         self.report: OrderReport | None = None
         self.fills: list[Fill] = []
+        self.others: list[OrderReport] = []
+        self.other_fills: list[Fill] = []
         self.where = ""
 
     def run(self) -> None:
@@ -79,22 +85,24 @@ class _Search:
             ("in the finished orders", lambda: trading.closed_orders(ref.instrument, self.since_ms)),
         )
         for where, ask in places:
-            mine = [report for report in self._ask(where, ask) if self._is_mine(report)]
+            found = self._ask(where, ask)
+            mine = [report for report in found if self._is_mine(report)]
+            self.others += found
             if mine:
                 self.report, self.where = mine[0], where
                 break
         if self.report is None or self.report.filled:
-            self.fills = [
-                fill
-                for fill in self._ask("in our own trades", lambda: trading.fills(ref.instrument, self.since_ms))
-                if self._is_my_fill(fill)
-            ]
+            fills = self._ask("in our own trades", lambda: trading.fills(ref.instrument, self.since_ms))
+            self.fills = [fill for fill in fills if self._is_my_fill(fill)]
+            self.other_fills += fills
             if self.fills and self.report is None:
                 self.where = "in our own trades"
 
     def _ask(self, where: str, ask: Callable[[], Sequence[T]]) -> Sequence[T]:
+        venues, now = self.venues, time.monotonic()
         try:
-            found = ask()
+            with venues.until(now + _SHARE * (venues.deadline() - now)):
+                found = ask()
         except Unsupported:
             self.asked.append(f"{where}: the venue has no such list")
             return ()
@@ -104,6 +112,25 @@ class _Search:
             return ()
         self.asked.append(f"{where}: answered")
         return found
+
+    def might_be(self, desk: "Desk", order: "JournalOrder") -> list[str]:
+        """Name what the venue shows without any client id and nobody wrote down: it could be this order.
+
+        A venue that finds orders by our id repeats it in its lists; one that does not (an exchange that works by
+        configuration alone, say) proves nothing by not finding it.
+        """
+        spec = order.record.spec
+        if self.ref.order_id is not None or not self.trading.rules.finds_by_client_id:
+            return []
+        named = {report.order_id for report in self.others if report.client_id is not None}
+        alike: list[OrderReport | Fill] = [
+            report
+            for report in self.others
+            if (report.symbol, report.side) == (order.record.symbol, spec.side) and report.size in (None, spec.size)
+        ]
+        alike += [fill for fill in self.other_fills if (fill.symbol, fill.side) == (order.record.symbol, spec.side)]
+        found = [told for told in alike if told.client_id is None and told.order_id not in named]
+        return list(dict.fromkeys(str(told.order_id) for told in found if known_as(desk.journal, told) is None))
 
     def _is_mine(self, report: OrderReport) -> bool:
         if self.ref.client_id is not None and report.client_id == self.ref.client_id:
@@ -143,6 +170,10 @@ def settle(desk: "Desk", order: "JournalOrder") -> Verdict:
         desk.journal.add(client_id, NOTED, evidence)
         how = "not found yet; the request could still be accepted, or the venue's lists may lag"
         return _verdict(desk, client_id, how, again_in_s=left_s)
+    if order.state.phase in UNSETTLED and (alike := search.might_be(desk, order)):
+        desk.journal.add(client_id, NOTED, evidence)
+        how = f"not found by its id, but the venue shows orders without one that could be it ({', '.join(alike)})"
+        return _verdict(desk, client_id, how, again_in_s=_LONGEST_WAIT_S)
     if order.state.final:  # refused, absent, or so long ago that the venue has forgotten it: that is known already
         desk.journal.add(client_id, NOTED, evidence)
         return _verdict(desk, client_id, f"it has ended ({order.state.phase.value}), and the venue has nothing of it")

@@ -6,7 +6,7 @@ public trades and the book. No request of this module is signed, and the transpo
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -17,7 +17,16 @@ from connectors.paper import matching
 from connectors.paper.account import ZERO, Account, PaperOrder, Terms, terms_of
 from connectors.paper.ledger import Ledger, order_id, order_number
 from connectors.paper.looking import deep_view, look_around, view
-from connectors.trading import EVERY_TYPE, UNIQUE_EVER, Instruments, OrderRate, OrderRef, Trading, TradingRules
+from connectors.trading import (
+    EVERY_TYPE,
+    UNIQUE_EVER,
+    Instruments,
+    OrderRate,
+    OrderRef,
+    Trading,
+    TradingRules,
+    check_in_time,
+)
 from domain.errors import NotSent, RateLimited, Refused, Unavailable
 from domain.instruments import KINDS, SPOT, Instrument
 from domain.orders import (
@@ -61,9 +70,22 @@ class PaperTrading(Trading):
         self.rules = rules_of(connector)
         self._instruments = instruments
         self._ledger = Ledger(state_dir() / FILE, self.context.paper.balances)
+        self._looks: dict[str, tuple[View, int]] = {}
+
+    def prepare(self, instrument: Instrument, spec: OrderSpec) -> Mapping[str, str]:
+        """See the market that the order will meet, before it is written down; what rests meets what happened so far.
+
+        Raises:
+            NotSent: the market cannot be seen.
+        """
+        seen = self._seeing(lambda: deep_view(self.connector, instrument, spec.side, spec.size))
+        # After the look: what was traded before it is in the book already.
+        self._looks[spec.client_id] = seen, self._now_ms()
+        self._settle_quietly(instrument)
+        return {}
 
     def submit(self, instrument: Instrument, spec: OrderSpec) -> OrderReport:
-        """Place one order against the market as it is seen now.
+        """Place one order against the market as `prepare` saw it.
 
         Raises:
             Refused: it breaks a rule of the venue's, or cannot be paid for.
@@ -73,11 +95,12 @@ class PaperTrading(Trading):
         matching.check(instrument, spec, None, order.created_ms)
         if self._ledger.order(self.venue, client_id=spec.client_id) is not None:
             raise Refused(f"{self.venue} (paper) knows the client id {spec.client_id} already.", venue=self.venue)
-        seen = self._seeing(lambda: deep_view(self.connector, instrument, spec.side, spec.size))
-        now_ms = self._now_ms()  # after the look: what was traded before it is in the book already
+        if spec.client_id not in self._looks:
+            self.prepare(instrument, spec)
+        seen, now_ms = self._looks.pop(spec.client_id)
         matching.check(instrument, spec, seen.mid, now_ms)
-        self._settle_quietly(instrument)
         terms = self._terms(instrument)
+        check_in_time()
         self._ledger.change(self.venue, lambda account: matching.place(account, terms, order, seen, now_ms))
         return self._report(order)
 

@@ -74,7 +74,7 @@ class KucoinTrading(KucoinAccount):
             "found by it for 2 days, a filled one and any futures order for 7."
         ),
         # Error 400002: a time stamp more than 5 s off is refused. There is no longer or shorter window to ask for.
-        acceptance_ms=5_000,
+        acceptance_ms=10_000,
         # Users report look-ups by id that lack an order for up to a second after it was matched.
         settling_ms=5_000,
         # VIP 0: 4000 units in 30 s on spot (an order is 1), 2000 on futures (an order is 2).

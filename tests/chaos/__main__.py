@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.chaos.killing import Killer, warm_up
+from tests.chaos.killing import CREWS, Killer, warm_up
 from tests.simfixture import start_simulator
 
 
@@ -23,12 +23,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--venue", help="at this venue only")
     options = parser.parse_args()
+    crews = CREWS if options.venue is None else ((options.venue,),)
     say(f"Seed {options.seed}; {options.runs} runs.")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         with start_simulator(home / "state", seed=options.seed % 100_000) as sim:
-            killer = Killer(sim, home, options.seed, warm_up(home))
+            killer = Killer(sim, home, options.seed, warm_up(home), crews)
             sim.reset_accounts()
             started = time.monotonic()
             for count in killer.run(options.runs):

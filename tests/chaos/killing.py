@@ -23,6 +23,11 @@ from tests.simfixture import Simulator
 ROOT = Path(__file__).resolve().parent.parent.parent
 PLACE_TIMEOUT_S = "4"
 RESOLVE_TIMEOUT_S = "90"
+AT_FULL_SPEED = """
+policy: {max_orders_per_minute: null, max_open_orders: null, max_day_notional: null}
+venues:
+""" + "".join(f"  {name}: {{requests_per_minute: 100000}}\n" for name in SYMBOLS)
+"""Neither our limits nor our budgets are what is tested here."""
 THERE = frozenset({Phase.OPEN, Phase.FILLED, Phase.CANCELLED, Phase.EXPIRED})
 NOT_THERE = frozenset({Phase.ABSENT, Phase.NOT_SENT})
 CREWS = (("binance", "bybit", "deribit"), ("okx", "kucoin", "deriv"))
@@ -49,8 +54,11 @@ class Count:
 class Killer:
     """Runs scenarios in one home against one simulator."""
 
-    def __init__(self, sim: Simulator, home: Path, seed: int, usual_s: float) -> None:
+    def __init__(
+        self, sim: Simulator, home: Path, seed: int, usual_s: float, crews: Sequence[Sequence[str]] = CREWS
+    ) -> None:
         """Take how long a command usually lives (seconds): processes are killed around that."""
+        self.crews = crews
         self.usual_s = usual_s
         self.sim = sim
         self.home = home
@@ -70,11 +78,11 @@ class Killer:
             yield self.count
 
     def _group(self, numbers: Sequence[int]) -> list[Scenario]:
-        crews: list[list[Scenario]] = [[] for _ in CREWS]
+        crews: list[list[Scenario]] = [[] for _ in self.crews]
         for number in numbers:
             dice = random.Random(f"{self.seed}/{number}")
-            crew = number % len(CREWS)
-            crews[crew].append(scenario(dice, number, dice.choice(CREWS[crew])))
+            crew = number % len(self.crews)
+            crews[crew].append(scenario(dice, number, dice.choice(self.crews[crew])))
         # Our own budgets would only slow the runs down, and a breaker keep orders from being sent at all.
         for path in (self.home / "cache").glob("resilience.sqlite*"):
             path.unlink()
@@ -127,7 +135,7 @@ class Killer:
 
     def _resolve(self) -> None:
         process = self._start(["order", "resolve", "--timeout", RESOLVE_TIMEOUT_S])
-        process.wait(120)
+        process.wait(300)
 
     def _start(self, arguments: Sequence[str]) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
@@ -189,11 +197,12 @@ def warm_up(home: Path) -> float:
         line = [sys.executable, "main.py", *arguments, "--env", "sim", "--json"]
         return subprocess.Popen(line, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
+    (home / "config.yaml").write_text(AT_FULL_SPEED)
     assert start("symbols", "refresh").wait(60) == 0
     lives = []
     for number in range(4):
         started = time.monotonic()
-        order = ("BTC/USDT", "buy", "0.01", "--price", f"2000{number}", "--allow-duplicate")
+        order = ("BTC/USDT", "buy", "0.01", "--price", f"4000{number}", "--allow-duplicate")
         both = [start("order", "place", venue, *order) for venue in ("okx", "binance")]
         assert [process.wait(60) for process in both] == [0, 0]
         lives.append(time.monotonic() - started)

@@ -66,7 +66,7 @@ def _order(dice: random.Random, venue: str) -> tuple[str, ...]:
     product = dice.choice((SPOT, SWAP))
     symbol, side = SYMBOLS[venue][product], dice.choice(("buy", "sell"))
     amount = "0.01" if product == SPOT else "0.1"
-    low, high = ("20000", "500000") if product == SPOT else ("500", "20000")
+    low, high = ("40000", "200000") if product == SPOT else ("1500", "6000")
     resting = low if side == "buy" else high
     kind = dice.choice(("limit", "limit", "market", "ioc", "crossing"))
     if kind == "market":
