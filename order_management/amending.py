@@ -11,11 +11,9 @@ from order_management.judging import allow, judged, worth_now
 from order_management.order_states import (
     AMEND_ACCEPTED,
     AMEND_INTENDED,
-    AMEND_NOT_SENT,
-    AMEND_REFUSED,
-    AMEND_UNKNOWN,
     UNSETTLED,
 )
+from order_management.outcomes import AMEND, outcome_of
 from order_management.settling import settle
 from order_management.sizing import Sized, on_lot, on_tick
 from order_management.tickets import Ticket
@@ -78,7 +76,7 @@ def amend(desk: "Desk", order: "JournalOrder", *, price: Decimal | None, size: D
     try:
         report = trading.amend(ref, current, size=new_size, price=new_price)
     except BaseException as error:
-        desk.journal.add(client_id, *_outcome_of(error))
+        desk.journal.add(client_id, *outcome_of(error, AMEND))
         if not isinstance(error, CrossbookError) or isinstance(error, (NotSent, RateLimited, ConfigError, Refused)):
             raise
         note = f"No answer came to the amendment: {error.message}"
@@ -136,14 +134,6 @@ def _judged(
     )
     look = desk.look(instrument) if desk.policy.looks_for(ticket) else None
     return judged(desk, ticket, sized, instrument, look, None, more)
-
-
-def _outcome_of(error: BaseException) -> tuple[str, dict[str, str]]:
-    words = error.message if isinstance(error, CrossbookError) else type(error).__name__
-    data = {"error": getattr(error, "category", "interrupted"), "reason": words}
-    if isinstance(error, (NotSent, RateLimited, ConfigError, Unsupported)):
-        return AMEND_NOT_SENT, data
-    return (AMEND_REFUSED if isinstance(error, Refused) else AMEND_UNKNOWN), data
 
 
 def _order(desk: "Desk", client_id: str) -> "JournalOrder":

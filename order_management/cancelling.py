@@ -18,7 +18,6 @@ from domain.errors import (
     RateLimited,
     Refused,
     UnknownSymbol,
-    Unsupported,
     UsageError,
 )
 from domain.orders import OrderReport
@@ -26,12 +25,10 @@ from order_management.finding import known_as
 from order_management.order_states import (
     CANCEL_ACCEPTED,
     CANCEL_INTENDED,
-    CANCEL_NOT_SENT,
-    CANCEL_REFUSED,
-    CANCEL_UNKNOWN,
     UNSETTLED,
     ImpossibleTransition,
 )
+from order_management.outcomes import CANCEL, outcome_of
 from order_management.settling import settle
 
 if TYPE_CHECKING:
@@ -81,7 +78,7 @@ def cancel(desk: "Desk", order: "JournalOrder") -> Cancelled:
     try:
         trading.cancel(desk.ref(order))
     except BaseException as error:
-        desk.journal.add(client_id, *_outcome_of(error))
+        desk.journal.add(client_id, *outcome_of(error, CANCEL))
         if not isinstance(error, CrossbookError) or isinstance(error, (NotSent, RateLimited, ConfigError)):
             raise
         failure = error
@@ -195,16 +192,6 @@ def _write_down(desk: "Desk", reports: Sequence[OrderReport]) -> None:
         known = known_as(desk.journal, report)
         if known is not None and not known.state.final:
             settle(desk, known)
-
-
-def _outcome_of(error: BaseException) -> tuple[str, dict[str, str]]:
-    words = error.message if isinstance(error, CrossbookError) else type(error).__name__
-    data = {"error": getattr(error, "category", "interrupted"), "reason": words}
-    if isinstance(error, (NotSent, RateLimited, ConfigError, Unsupported)):
-        return CANCEL_NOT_SENT, data
-    if isinstance(error, Refused):
-        return CANCEL_REFUSED, data
-    return CANCEL_UNKNOWN, data
 
 
 def _looked_up(desk: "Desk", client_id: str, failure: CrossbookError | None) -> Cancelled:

@@ -263,10 +263,6 @@ class Journal:
         """Add up the worth of our orders since then, but for those that were not sent, refused or absent."""
         return self._read(lambda connection: notional_since(connection, since_ns))
 
-    def last_with(self, fingerprint: str, since_ns: int) -> JournalOrder | None:
-        """Find the latest order since then with this fingerprint (`OrderRecord.fingerprint`)."""
-        return self._read(lambda connection: reading.last_with(connection, fingerprint, since_ns))
-
     def ask(self, question: Callable[[JournalView], T]) -> T:
         """Ask several things of one moment."""
         return self._read(lambda connection: question(JournalView(connection)))

@@ -222,14 +222,6 @@ def fills_listed(
     return [_fill(data, client_id) for data, client_id in connection.execute(query, values)]
 
 
-def last_with(connection: sqlite3.Connection, fingerprint: str, since_ns: int) -> JournalOrder | None:
-    """Find the latest order since then that looks the same."""
-    rows = _select(
-        connection, "WHERE o.no >= ? AND o.fingerprint = ? ORDER BY o.no DESC LIMIT 1", (since_ns, fingerprint)
-    )
-    return next(orders_of(connection, rows), None)
-
-
 def order_of_fill(connection: sqlite3.Connection, fill: Fill) -> int | None:
     """Find whose fill it is: by the client id that the venue gives with it, else by the venue's order id."""
     if fill.client_id is not None:

@@ -33,13 +33,12 @@ from order_management.judging import allow, judged, worth_now
 from order_management.order_states import (
     ACCEPTED,
     INTENDED,
-    NOT_SENT,
-    REFUSED,
     UNKNOWN,
     ImpossibleTransition,
     OrderState,
     Phase,
 )
+from order_management.outcomes import NOTHING_SENT, SUBMIT, outcome_of
 from order_management.settling import START_WITHIN_NS, settle, settle_until
 from order_management.sizing import Sized, sized
 from order_management.tickets import QUOTE, Ticket
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
     from order_management.desk import Desk
     from order_management.policy.contract import Subject
 
-_NOTHING_SENT = (NotSent, RateLimited, ConfigError, UsageError, Unsupported, PolicyDenied)
 _CAME_TO_NOTHING = frozenset({Phase.NOT_SENT, Phase.ABSENT, Phase.REJECTED})
 
 
@@ -280,7 +278,7 @@ def _submit(
         if isinstance(error, CrossbookError):
             error.venue = error.venue or trading.venue
             error.hint = error.hint or f"See: order history {spec.client_id}"
-            if isinstance(error, (*_NOTHING_SENT, Refused)):
+            if isinstance(error, (*NOTHING_SENT, Refused)):
                 raise
             return state
         raise
@@ -296,7 +294,7 @@ def _submit(
 
 def _learnt(desk: "Desk", client_id: str, error: BaseException) -> OrderState:
     """Write down what an error of a submit says; what the journal does not take must not hide what is known."""
-    kind, data = outcome_of(error)
+    kind, data = outcome_of(error, SUBMIT)
     try:
         return desk.journal.add(client_id, kind, data)
     except JournalError as failure:
@@ -307,17 +305,6 @@ def _learnt(desk: "Desk", client_id: str, error: BaseException) -> OrderState:
             venue=error.venue,
             hint=f"Repair the journal, then: order resolve {client_id}",
         ) from error
-
-
-def outcome_of(error: BaseException) -> tuple[str, dict[str, Any]]:
-    """Say which event an error of a submit is; what is not certain is unknown."""
-    words = error.message if isinstance(error, CrossbookError) else type(error).__name__
-    data = {"error": getattr(error, "category", "interrupted"), "reason": words}
-    if isinstance(error, _NOTHING_SENT):
-        return NOT_SENT, data
-    if isinstance(error, Refused):
-        return REFUSED, data
-    return UNKNOWN, data
 
 
 def _followed(desk: "Desk", prepared: Prepared, order: JournalOrder) -> Placed:

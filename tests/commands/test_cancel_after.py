@@ -50,6 +50,7 @@ def test_off_ends_it(accounts: Any) -> None:
 
 
 def test_venues_without_a_switch_have_a_row_of_their_own_and_alone_are_a_refusal(accounts: Any) -> None:
+    accounts.reset_requests()
     done = switch("60s", "--json")
     assert done.code == 8, (done.out, done.err)
     states = {row["venue"]: row["state"] for row in done.json["venues"]}

@@ -27,7 +27,7 @@ from order_management.journal import (
 )
 from order_management.lifecycle import fold
 from order_management.order_states import Event, ImpossibleTransition, Phase
-from tests.order_management.examples import SYMBOL, VENUE, fill, record, report, spec
+from tests.order_management.examples import SYMBOL, VENUE, fill, record, report
 from tests.order_management.test_lifecycle import any_event
 
 
@@ -284,18 +284,6 @@ def test_the_policy_sees_how_many_orders_went_out_and_what_they_were_worth(journ
 def test_adopted_orders_are_not_counted_as_placed(journal: Journal) -> None:
     journal.adopt(adopted_record("x", report("open", size="1", price="2"), "sim"), report("open"))
     assert journal.placed_since(0) == 0
-
-
-def test_the_latest_order_that_looks_the_same_is_found(journal: Journal, clock: Clock) -> None:
-    journal.intend(record("a"))
-    journal.intend(record("b", spec=spec("b", size="10.0")))
-    journal.intend(record("c", spec=spec("c", price="101")))
-    wanted = record("any").fingerprint
-    latest = journal.last_with(wanted, 0)
-    assert latest is not None
-    assert latest.record.client_id == "b"
-    assert journal.last_with(wanted, clock.now) is None
-    assert record("c", spec=spec("c", price=None)).fingerprint != wanted
 
 
 # -- only ever added to -----------------------------------------------------------------------------------------------
