@@ -61,6 +61,8 @@ class VenueContext:
     """Answers the venue's clock minus ours, as last measured; for signed calls."""
     paper: PaperSettings = field(default_factory=PaperSettings)
     """What a broker on paper begins with."""
+    markets_key: str = ""
+    """Names the instrument lists in use (`live`, `sim/synthetic-7`); empty: the environment's own."""
 
 
 class Connector(ABC):

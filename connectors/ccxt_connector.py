@@ -283,7 +283,8 @@ class CcxtConnector(Connector):
         from connectors.ccxt_market_store import MarketStore
         from utils.config.paths import cache_dir
 
-        return MarketStore(cache_dir() / "ccxt" / f"{self.venue}-{self.context.environment}.sqlite")
+        lists = (self.context.markets_key or self.context.environment).replace("/", "+")
+        return MarketStore(cache_dir() / "ccxt" / f"{self.venue}-{lists}.sqlite")
 
     @contextmanager
     def _borrowed(self, options: Mapping[str, Any] | None) -> "Iterator[CcxtSession]":

@@ -45,8 +45,9 @@ class _Lazy(dict[str, Any]):
 
 
 def install(exchange: "Exchange", store: "MarketStore") -> None:
-    """Let `exchange` find the markets of `store` by symbol and by the venue's id."""
+    """Let `exchange` find the markets of `store` by symbol and by the venue's id; what it lacks is asked for once."""
     known: dict[str, Market] = {}
+    asked = False
 
     def completed(raw: Market) -> Market:
         symbol = str(raw["symbol"])
@@ -55,7 +56,12 @@ def install(exchange: "Exchange", store: "MarketStore") -> None:
         return known[symbol]
 
     def by_symbol(symbol: str) -> Market | None:
+        nonlocal asked
         raw = store.find(symbol)
+        if raw is None and "/" in symbol and not asked:
+            asked = True  # the store may be older than the instruments that we work with
+            store.replace(exchange.fetch_markets())
+            raw = store.find(symbol)
         return None if raw is None else completed(raw)
 
     def by_id(native_id: str) -> list[Market] | None:

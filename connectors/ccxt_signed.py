@@ -138,6 +138,22 @@ class CcxtSigned(Trading):
             with self._lock:
                 self._idle.append(session)
 
+    def require_market(self, instrument: Instrument) -> None:
+        """Make sure that ccxt knows a market; it is asked for where our store lacks it.
+
+        Raises:
+            NotSent: it does not.
+        """
+        with self.signing() as session:
+            try:
+                known = instrument.symbol in session.exchange.markets
+            except Exception as error:
+                found = translate(error, Operation.READ, self.venue, session.answer)
+                raise NotSent(found.message, venue=self.venue, hint=found.hint) from error
+        if not known:
+            hint = "Refresh the instrument lists: python main.py symbols refresh"
+            raise NotSent(f"ccxt knows no market {instrument.symbol} at {self.venue}.", venue=self.venue, hint=hint)
+
     def opened(self) -> "CcxtSession":
         """Make a ccxt object with the keys, and all markets at hand."""
         from connectors.ccxt_lazy_markets import install

@@ -64,6 +64,12 @@ class CcxtTrading(CcxtSigned):
     """How many rows a list is asked for at once."""
     # --- orders ------------------------------------------------------------------------------------------------------
 
+    def prepare(self, instrument: Instrument, spec: OrderSpec) -> Mapping[str, str]:
+        """Make sure that ccxt knows the market, before the order is written down."""
+        del spec
+        self.require_market(instrument)
+        return {}
+
     def submit(self, instrument: Instrument, spec: OrderSpec) -> OrderReport:
         """Send one order, once; numbers go out as text, exactly as they are in `spec`."""
         amount = self.wire_size(instrument, spec.size)

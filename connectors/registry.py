@@ -256,6 +256,7 @@ class Venues:
             deadline=self.deadline,
             clock_offset_ms=lambda: self.clocks.offset_ms(name),
             paper=self.config.paper,
+            markets_key=self.cache.environment_key,
         )
 
     @property

@@ -2,8 +2,10 @@
 
 import ipaddress
 import os
+import shutil
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,13 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.startswith("CROSSBOOK_") or name.endswith(("_API_KEY", "_API_SECRET", "_API_PASSPHRASE")):
             del os.environ[name]
+    # Whatever runs outside a test (fixtures of a session) must not touch the home of who runs the tests.
+    os.environ["CROSSBOOK_HOME"] = tempfile.mkdtemp(prefix="crossbook-tests-")
     _block_network()
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(os.environ["CROSSBOOK_HOME"], ignore_errors=True)
 
 
 def _block_network() -> None:

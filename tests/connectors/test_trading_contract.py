@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from connectors.registry import Venues
 from connectors.trading import only_until
 from domain.errors import NotSent
-from domain.orders import MARKET, OrderSpec
+from domain.orders import LIMIT, MARKET, OrderSpec
 from order_management.sizing import on_lot
 from tests.connectors.opened import opened
 from tests.connectors.test_conformance import VENUES
@@ -52,3 +53,23 @@ def test_an_order_that_comes_too_late_after_it_was_written_down_does_not_leave(
     with only_until(time.time_ns() - 1), pytest.raises(NotSent, match="held up"):
         trading.submit(instrument, spec)
     assert warm.placed(name) == []
+
+
+@pytest.mark.parametrize("name", [name for name in VENUES if name != "deriv"])
+def test_a_market_that_our_store_lacks_is_asked_for_before_the_order_is_written_down(
+    venues: Venues,
+    warm: Any,  # noqa: F811 - the fixture
+    name: str,
+) -> None:
+    instrument = venues.cache.find(name, SPOT.get(name, "BTC/USDT"))
+    assert instrument is not None
+    store = venues.connector(name).market_store()  # type: ignore[attr-defined]
+    other = next(i for i in venues.cache.all(name) if i.symbol != instrument.symbol)
+    store.replace([{"symbol": other.symbol, "id": other.native_id}])  # of another day, say
+    trading = venues.trading(name)
+    price = Decimal(40_000)
+    spec = OrderSpec("asked0001", "buy", LIMIT, on_lot(Decimal("0.01"), instrument), price=price)
+    trading.admit()
+    trading.prepare(instrument, spec)
+    assert trading.submit(instrument, spec).order_id
+    assert [order["client_id"] for order in warm.placed(name)] == ["asked0001"]
