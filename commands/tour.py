@@ -3,7 +3,7 @@
 `{run}` is another text at each run, so that the ids of the tour's orders are new.
 """
 
-LOST = "order place {second} BTC/USDT buy 0.01 --price 20000 --client-id {run}lost --timeout 3"
+LOST = "order place {second} BTC/USDT buy 0.01 --price 40000 --client-id {run}lost --timeout 3"
 EXPECTED = {LOST: 9}
 """Exit codes that are part of what is shown; the other commands end with 0, or 8 (some venues failed)."""
 
@@ -49,8 +49,8 @@ TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "An order: shown first, then placed, listed, cancelled, and its story",
         (
-            "order place {first} BTC/USDT buy 0.01 --price 20000.001 --preview",
-            "order place {first} BTC/USDT buy 0.01 --price 20000 --client-id {run}rests",
+            "order place {first} BTC/USDT buy 0.01 --price 40000.001 --preview",
+            "order place {first} BTC/USDT buy 0.01 --price 40000 --client-id {run}rests",
             "order list",
             "order cancel {run}rests",
             "order history {run}rests",
