@@ -182,6 +182,15 @@ def whole_processes(simulator: House) -> None:
     venues.close()
 
 
+def _spans_s(ids: set[str]) -> dict[str, float]:
+    """Tell per venue how long it was from its first of these orders to its last, as they were written down."""
+    venues = open_venues(load_config(environment="sim"), ["okx"])
+    with Journal.open(journal_path(venues.place.journal)) as journal:
+        mine = [order.record for order in journal.orders() if order.record.client_id in ids]
+    found = {name: [record.created_ns for record in mine if record.venue == name] for name in SYMBOLS}
+    return {name: (max(times) - min(times)) / 1e9 for name, times in found.items()}
+
+
 def batches(simulator: House) -> None:
     """Time `order batch` against what the venues' own rates of orders allow, in one process and in two at once."""
     simulator.set_limits(1)
@@ -205,13 +214,15 @@ def batches(simulator: House) -> None:
         taken_s = time.perf_counter() - begun
         lines = [json.loads(line) for out, _ in answers for line in out.splitlines()]
         accepted = sum(line["outcome"] == "accepted" for line in lines)
+        spans = _spans_s({line["id"] for line in lines})
         print(f"\norder batch, {each * processes} orders at each of {len(SYMBOLS)} venues, {processes} process(es)")
         for name, rule in rules.items():
             rate, count = rule.order_rate, each * processes
             allowed_s, kept_s = (
                 max(0.0, (count - rate.burst * share) / rate.per_second) for share in (1.0, LANES[ORDER])
             )
-            print(f"  {name:<10} its rate allows {allowed_s:5.2f} s; leaving cancels their share {kept_s:5.2f} s")
+            allows = f"its rate allows {allowed_s:5.2f} s; leaving cancels their share {kept_s:5.2f} s"
+            print(f"  {name:<10} {allows}; from first to last order {spans[name]:5.2f} s")
         print(
             f"  took {taken_s:.2f} s; {accepted} of {len(lines)} accepted; turned away for their rate: {_turned_away()}"
         )
