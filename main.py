@@ -3,7 +3,6 @@
 import gc
 import os
 import sys
-from importlib import import_module
 from io import TextIOWrapper
 from typing import Any
 
@@ -17,6 +16,8 @@ except ModuleNotFoundError:
         os.execv(python, [python, *sys.argv])  # noqa: S606 – our own interpreter, no shell
     sys.stderr.write("Error: Crossbook is not installed yet. Run: make setup\n")
     sys.exit(3)
+
+from commands.lazy import LazyGroup
 
 # Modules make many objects that stay; looking through them again and again costs a tenth of a short command's time.
 gc.set_threshold(50_000, 20, 20)
@@ -42,38 +43,9 @@ COMMANDS = {
 }
 
 
-class LazyCommands(click.Group):
-    """A group that knows its commands by name and loads one only when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        command = getattr(import_module(module), attribute)
-        assert isinstance(command, click.Command)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            import difflib
-
-            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
-            ctx.fail(f"There is no command '{args[0]}'.{hint}")
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
-
-
 @click.group(
-    cls=LazyCommands,
+    cls=LazyGroup,
+    table=dict(sorted(COMMANDS.items())),
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: python main.py bbo BTC/USDT --env sim",
 )

@@ -29,7 +29,14 @@ def test_help_lists_every_command_and_loads_none() -> None:
         assert f"\n  {name} " in done.out
     modules = loaded_by("--help")
     assert not modules & HEAVY
-    assert not [name for name in modules if name.startswith(("commands.", "connectors", "utils", "sqlite3"))]
+    ours = {name for name in modules if name.startswith(("commands.", "connectors", "utils", "sqlite3"))}
+    assert ours == {"commands.lazy"}, "the group itself is no command"
+
+
+def test_a_mistyped_subcommand_of_a_group_names_the_nearest() -> None:
+    done = crossbook("order", "plce")
+    assert done.code == 2
+    assert "Did you mean 'place'?" in done.err
 
 
 @pytest.mark.parametrize("name", main.COMMANDS)
