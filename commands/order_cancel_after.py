@@ -39,11 +39,10 @@ class Countdown(click.ParamType):  # type: ignore[type-arg]
 @click.option("--timeout", type=float, metavar="SECONDS", help="Deadline for the whole answer.")
 def cancel_after(time: int | str, venues: tuple[str, ...], env: str | None, output: str, timeout: float | None) -> None:
     """Have the venues cancel every open order unless you say so again within TIME; `off` ends that."""
-    from order_management.accounts import venues_with_accounts
     from order_management.dead_man import cancel_after as switch
     from order_management.dead_man import switched_report
 
     desk, session = open_desk(env, venues, timeout)
-    names, skipped = venues_with_accounts(desk, named=bool(venues))
+    names, skipped = desk.with_accounts(named=bool(venues))
     switched = switch(desk, names, time if isinstance(time, int) else None)
     finish(switched_report(session.environment, switched, skipped), output)

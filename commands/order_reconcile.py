@@ -24,14 +24,13 @@ def reconcile(accept: bool, since: str, venues: tuple[str, ...], env: str | None
     """Hold the journal against the venues' open orders and positions and your own trades; exit 10 at a difference."""
     from market_data.carry import span_ms
     from order_management.accepted_positions import accepted_path, load_accepted, save_accepted
-    from order_management.accounts import venues_with_accounts
     from order_management.journal import journal_path
     from order_management.reconcile_report import reconciled_report
     from order_management.reconciling import reconcile as hold_against
 
     back_ms = span_ms(since)
     desk, session = open_desk(env, venues, timeout)
-    names, skipped = venues_with_accounts(desk, named=bool(venues))
+    names, skipped = desk.with_accounts(named=bool(venues))
     path = accepted_path(journal_path(session.venues.place.journal))
     accepted = load_accepted(path)
     since_ms = desk.clock_ns() // 1_000_000 - back_ms

@@ -30,14 +30,13 @@ HARMLESS = ("paper", "sim")
 @click.option("--timeout", type=float, metavar="SECONDS", default=60.0, help="Deadline for the whole answer; 60.")
 def panic(venues: tuple[str, ...], drill: bool, yes: bool, env: str | None, output: str, timeout: float) -> None:
     """Cancel every order and close every position, until nothing is left; run again, it goes on where it was."""
-    from order_management.accounts import venues_with_accounts
     from order_management.panic import panic as get_out
     from order_management.panic_report import SPOT_STAYS, panic_report
 
     if drill:
         _refuse_drill(env)
     desk, session = open_desk(env, venues, timeout)
-    names, skipped = venues_with_accounts(desk, named=bool(venues))
+    names, skipped = desk.with_accounts(named=bool(venues))
     asks = session.environment == "live" and not yes and sys.stdin.isatty()
     drilled: list[str] = []
     if drill:

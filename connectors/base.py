@@ -12,6 +12,8 @@ from domain.quotes import Quote
 from utils.config.settings import PaperSettings
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from connectors.guard import Guard
     from connectors.http import HttpClient
     from domain.funding import Funding, FundingPoint
@@ -106,6 +108,13 @@ class Connector(ABC):
     def fetch_trades(self, instrument: Instrument, since_ms: int) -> "Trades":
         """Ask for public trades since `since_ms`, oldest first, as far back as the venue tells."""
         raise self._unsupported("public trades")
+
+    def fetch_closes(self, instrument: Instrument, since_ms: int, until_ms: int) -> "dict[int, Decimal]":
+        """Ask for the closing prices of the minutes that begin in [since_ms, until_ms]: epoch ms of the minute -> price.
+
+        A minute without a candle is absent. As far back as the venue keeps one-minute candles, all pages.
+        """
+        raise self._unsupported("candles")
 
     def fetch_maintenance(self) -> str | None:
         """Ask whether the venue announces maintenance: its words, or None when it says that all is well."""

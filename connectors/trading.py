@@ -11,7 +11,7 @@ Nothing here is ever sent twice. Each method makes the calls it names, once, and
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -21,6 +21,7 @@ from typing import NamedTuple, Protocol
 
 from domain.errors import NotSent, Unsupported
 from domain.instruments import Instrument
+from domain.movements import Delivery, Transfer
 from domain.orders import (
     LIMIT,
     MARKET,
@@ -148,6 +149,25 @@ class TradingRules:
         return self.client_id_unique != NO_IDS
 
 
+class FillSpan(NamedTuple):
+    """All own trades of one instrument after the span before and until `until_ms` (the venue's clock), oldest first."""
+
+    until_ms: int
+    fills: Sequence[Fill]
+
+
+class Traded(NamedTuple):
+    """What an account has traded, as far as the venue tells without being asked by instrument.
+
+    `unlisted` names, in the venue's own ids, what was traded and is not among its instruments any more. Where the venue
+    lists trades by instrument only, `blind` says in one sentence what may be missing; None: nothing is.
+    """
+
+    instruments: Sequence[Instrument]
+    unlisted: Sequence[str] = ()
+    blind: str | None = None
+
+
 class Instruments(Protocol):
     """One venue's instruments, from the cache."""
 
@@ -212,6 +232,19 @@ class Trading(ABC):
     def fills(self, instrument: Instrument, since_ms: int) -> list[Fill]:
         """List own trades since `since_ms`, oldest first, all pages."""
 
+    def fill_spans(self, instrument: Instrument, since_ms: int) -> Iterator[FillSpan]:
+        """Yield own trades since `since_ms` span by span, oldest span first, so that a reader may stop and go on later.
+
+        Every span is complete when it is yielded, and is yielded also where it is empty; the last one reaches to now.
+        """
+        now_ms = time.time_ns() // 1_000_000
+        yield FillSpan(now_ms, self.fills(instrument, since_ms))
+
+    def traded(self, since_ms: int) -> Traded:
+        """Name the instruments with own trades since `since_ms`, those of orders made elsewhere included."""
+        del since_ms
+        return Traded((), blind=f"{self.venue} lists trades by symbol only.")
+
     @abstractmethod
     def balances(self) -> list[Balance]:
         """List what is not zero, in every wallet that orders use."""
@@ -227,6 +260,17 @@ class Trading(ABC):
     def funding_payments(self, instrument: Instrument, since_ms: int) -> list[FundingPayment]:
         """List funding paid and received since `since_ms`, oldest first, all pages."""
         raise self._unsupported("funding payments")
+
+    def deliveries(self, instrument: Instrument, since_ms: int) -> list[Delivery]:
+        """List how positions in an instrument that expires were settled since `since_ms`, oldest first, all pages."""
+        raise self._unsupported(f"history of deliveries of {instrument.symbol}")
+
+    def transfers(self, since_ms: int) -> list[Transfer]:
+        """List deposits and withdrawals that have gone through since `since_ms`, oldest first, all pages.
+
+        Movements between the wallets that `balances` lists are none.
+        """
+        raise self._unsupported("history of deposits and withdrawals")
 
     def cancel_all(self, instrument: Instrument) -> None:
         """Cancel every order of one instrument, every family, as the venue does it in one go."""

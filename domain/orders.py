@@ -94,7 +94,11 @@ class Fill:
 
 
 class Balance(NamedTuple):
-    """An amount of one currency; `wallet` names the part of the account where a venue keeps several."""
+    """An amount of one currency; `wallet` names the part of the account where a venue keeps several.
+
+    `positions_value` is the part of `total` that open positions would bring (unrealised gains, options at their mark)
+    where the venue counts it in; None or 0 where `total` is cash alone.
+    """
 
     venue: str
     currency: str
@@ -102,6 +106,12 @@ class Balance(NamedTuple):
     used: Decimal | None
     total: Decimal
     wallet: str = "trading"
+    positions_value: Decimal | None = None
+
+    @property
+    def cash(self) -> Decimal:
+        """Tell what is there without the open positions: what trades, fees, funding and transfers have summed up to."""
+        return self.total - (self.positions_value or 0)
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from connectors.accounts import Skipped
 from connectors.side_by_side import side_by_side
 from domain.errors import CrossbookError, OutcomeUnknown, Unavailable, Unsupported, UsageError
 from domain.exit_codes import ExitCode
-from order_management.accounts import Skipped
 from utils.rendering import Report, Table
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from connectors.accounts import Skipped, venues_with_accounts
 from connectors.trading import NO_IDS, OrderRef, Trading
 from domain.errors import NotListed, Unsupported
 from domain.instruments import Instrument
@@ -49,6 +50,12 @@ class Desk:
         self._everywhere: Venues | None = None
         self._lock = Lock()
         self._instruments: dict[tuple[str, str], Instrument] = {}
+
+    def with_accounts(self, *, named: bool) -> tuple[list[str], list[Skipped]]:
+        """Split the venues of this run as `connectors.accounts` says; the journal tells where orders of ours were."""
+        return venues_with_accounts(
+            self.venues, lambda venue: bool(self.journal.orders(venue=venue, limit=1)), named=named
+        )
 
     def trading(self, venue: str) -> Trading:
         """Give a venue's private half."""
@@ -104,7 +111,7 @@ class Desk:
 
         It is asked for again when it is older than the quotes that orders may be judged by.
         """
-        from order_management.consolidated import all_venues, consolidated_mid
+        from market_data.consolidated import all_venues, consolidated_mid
 
         max_age_ms = self.policy.max_quote_age_ms or 0
         with self._lock:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from connectors.accounts import Skipped
 from domain.exit_codes import ExitCode
 from domain.money import plain
-from order_management.accounts import Skipped
 from order_management.order_report import order_record
 from order_management.panic import Flattened
 from utils.rendering import Report, Table

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from connectors.accounts import Skipped
 from domain.exit_codes import ExitCode
-from order_management.accounts import Skipped
 from order_management.reconciling import Reconciled
 from utils.rendering import Report, Table
 

@@ -11,7 +11,6 @@ import pytest
 
 from domain.exit_codes import ExitCode
 from order_management.accepted_positions import accepted_path, load_accepted, save_accepted
-from order_management.accounts import venues_with_accounts
 from order_management.desk import Desk
 from order_management.reconcile_report import reconciled_report
 from order_management.reconciling import (
@@ -249,7 +248,7 @@ def test_a_venue_without_keys_is_skipped_unless_it_is_named_or_has_orders_of_our
         place(desk, "kucoin", "BTC/USDT", "buy", "0.01", "limit", price="20000")
         keys = desk.venues.place.keys
         desk.venues.place = desk.venues.place._replace(keys=lambda venue: keys(venue) if venue == "okx" else None)
-        asked, skipped = venues_with_accounts(desk, named=False)
+        asked, skipped = desk.with_accounts(named=False)
         assert asked == ["okx", "kucoin"]
         assert [(item.venue, item.reason) for item in skipped] == [("bybit", "there are no keys")]
-        assert venues_with_accounts(desk, named=True) == (["okx", "bybit", "kucoin"], [])
+        assert desk.with_accounts(named=True) == (["okx", "bybit", "kucoin"], [])
