@@ -110,7 +110,7 @@ class Connector(ABC):
         raise self._unsupported("public trades")
 
     def fetch_closes(self, instrument: Instrument, since_ms: int, until_ms: int) -> "dict[int, Decimal]":
-        """Ask for the closing prices of the minutes that begin in [since_ms, until_ms]: epoch ms of the minute -> price.
+        """Ask for the closing prices of the minutes that begin in [since_ms, until_ms], as {epoch ms: price}.
 
         A minute without a candle is absent. As far back as the venue keeps one-minute candles, all pages.
         """

@@ -26,8 +26,8 @@ class Delivery(NamedTuple):
     """A position that ended by expiry: futures are delivered, options exercised or lapse.
 
     `size` is the signed size that was held (in lot units, see `domain.orders`), `price` what it was settled at (quote
-    per base; of an option its worth at expiry, 0 where it lapsed; premium units), `amount` what the wallet got or, below
-    zero, lost by it, in `currency`; None where the venue does not say.
+    per base; of an option its worth at expiry in premium units, 0 where it lapsed), `amount` what the wallet got (below
+    zero: lost) by it, in `currency`; None where the venue does not say.
     """
 
     venue: str
