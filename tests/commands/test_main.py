@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import main
-from tests.commands.clirun import ROOT, crossbook
+from tests.commands.clirun import ROOT
+from tests.commands.clirun import crossbook_started as crossbook
 
 HEAVY = {
     *("ccxt", "requests", "urllib3", "http.client", "boto3", "matplotlib", "numpy", "aiohttp", "asyncio"),

@@ -60,6 +60,20 @@ def credentials_source(venue: str, environment: str) -> str | None:
     return found.source if found else None
 
 
+def find_secret(name: str) -> str | None:
+    """Find one secret by its name: environment, then `.env`, then the keyring; it is redacted from now on.
+
+    Raises:
+        CredentialsError: the `.env` file can be read by others, or not at all.
+    """
+    for _, lookup in _sources():
+        value = lookup(name)
+        if value:
+            remember(value)
+            return value
+    return None
+
+
 def variables(venue: str, environment: str) -> tuple[str, str, str]:
     """Name the variables in which a venue's key, secret and passphrase are looked for first."""
     return _names(venue, environment)[0]

@@ -1,0 +1,85 @@
+"""Telling a web hook of an alert: one small JSON object by POST, off the main thread, never in the way of the watch.
+
+Where it goes is a secret (chat services put a token into it): it comes from `CROSSBOOK_ALERT_WEBHOOK` in the
+environment, `.env` or the keyring, never from the command line, and no message of ours repeats more than its host.
+"""
+
+import http.client
+import json
+import queue
+import threading
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from domain.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+VARIABLE = "CROSSBOOK_ALERT_WEBHOOK"
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_PATIENCE_S = 10.0
+_WAITING_AT_MOST = 100
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Follow nothing: the message goes to the address that the user gave, and nowhere else."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+class Webhook:
+    """One address, and the thread that speaks to it. What cannot be delivered is told once to `complain`."""
+
+    def __init__(self, url: str, complain: "Callable[[str], None]") -> None:
+        """Check the address.
+
+        Raises:
+            ConfigError: it is no https:// URL (http:// is for this machine only).
+        """
+        parts = urlsplit(url)
+        allowed = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+        if not allowed or not parts.hostname:
+            raise ConfigError(
+                f"{VARIABLE} is no usable address.", hint="It has to be https://… (http:// only to this machine)."
+            )
+        self.host = parts.hostname
+        self._url = url
+        self._complain = complain
+        self._waiting: queue.Queue[dict[str, Any] | None] = queue.Queue(_WAITING_AT_MOST)
+        self._thread = threading.Thread(target=self._run, name="webhook", daemon=True)
+        self._thread.start()
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Hand a message over; it leaves in the background, and is dropped (and said so) where a hundred wait."""
+        try:
+            self._waiting.put_nowait(message)
+        except queue.Full:
+            self._complain(f"The web hook at {self.host} does not keep up: an alert was not delivered.")
+
+    def close(self) -> None:
+        """Deliver what waits, for as long as one delivery may take, and end."""
+        self._waiting.put(None)
+        self._thread.join(_PATIENCE_S + 1)
+
+    def _run(self) -> None:
+        while (message := self._waiting.get()) is not None:
+            reason = self._post(json.dumps(message).encode())
+            if reason is not None:
+                self._complain(f"The web hook at {self.host} did not take an alert: {reason}.")
+
+    def _post(self, body: bytes) -> str | None:
+        """Send it once; answer None, or why it failed."""
+        headers = {"Content-Type": "application/json", "User-Agent": "crossbook"}
+        request = urllib.request.Request(self._url, body, headers)  # noqa: S310 - checked in __init__
+        opener = urllib.request.build_opener(_NoRedirects)
+        try:
+            with opener.open(request, timeout=_PATIENCE_S):
+                return None
+        except urllib.error.HTTPError as error:
+            return f"HTTP {error.code}"
+        except (OSError, http.client.HTTPException) as error:
+            return type(error).__name__
