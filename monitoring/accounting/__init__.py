@@ -1,0 +1,1 @@
+"""What trades, fees, funding and deliveries have earned: pure, exact decimals, one book per venue and symbol."""
