@@ -24,6 +24,7 @@ gc.set_threshold(50_000, 20, 20)
 
 VERSION = "0.1.0"
 COMMANDS = {
+    "balance": ("commands.balance:balance", "What is in every wallet, and what it is worth."),
     "bbo": ("commands.bbo:bbo", "Best bid and ask across venues."),
     "book": ("commands.book:book", "Order book of one venue, or of all merged."),
     "completion": ("commands.completion:completion", "Print the completion script of a shell."),
@@ -33,7 +34,10 @@ COMMANDS = {
     "funding": ("commands.funding:funding", "Funding rates of perpetuals, made comparable."),
     "impact": ("commands.impact:impact", "What a market order of a given size would cost."),
     "order": ("commands.order:order", "Place, cancel and follow orders."),
+    "monitor": ("commands.monitor:monitor", "Watch everything of ours, live; alerts."),
     "panic": ("commands.panic:panic", "Cancel every order and close every position."),
+    "pnl": ("commands.pnl:pnl", "What was earned, by venue, symbol, day or order, and why."),
+    "position": ("commands.position:position", "What is held and earned; read it from the venues."),
     "ratelimit": ("commands.ratelimit:ratelimit", "Request budgets, bans and circuit breakers per venue."),
     "simulator": ("commands.simulator:simulator", "Run every venue on this machine, over its real wire."),
     "symbols": ("commands.symbols:symbols", "List, map and explain symbols across venues."),

@@ -12,6 +12,7 @@ SECTIONS = {
     "cold": "bench.cold_cache",
     "journal": "bench.journal",
     "orders": "bench.orders",
+    "pnl": "bench.pnl",
 }
 
 

@@ -22,7 +22,7 @@ Examples:
 @click.option("--timeout", type=float, metavar="SECONDS", default=60.0, help="Deadline for the whole answer; 60.")
 def reconcile(accept: bool, since: str, venues: tuple[str, ...], env: str | None, output: str, timeout: float) -> None:
     """Hold the journal against the venues' open orders and positions and your own trades; exit 10 at a difference."""
-    from market_data.carry import span_ms
+    from domain.spans import span_ms
     from order_management.accepted_positions import accepted_path, load_accepted, save_accepted
     from order_management.journal import journal_path
     from order_management.reconcile_report import reconciled_report

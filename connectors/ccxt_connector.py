@@ -8,6 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from connectors.base import Capabilities, Connector, VenueContext
+from connectors.ccxt_candles import PAGE as CANDLE_PAGE
 from connectors.side_by_side import all_or_raise
 from domain.books import Book
 from domain.errors import BadAnswer, ConfigError, CrossbookError
@@ -44,6 +45,10 @@ class CcxtConnector(Connector):
     """What one part costs, in units of the venue's budget."""
     trades_cost: ClassVar[float] = 5.0
     """What a page of public trades costs."""
+    candle_cost: ClassVar[float] = 5.0
+    """What a page of candles costs."""
+    candle_page: ClassVar[int] = CANDLE_PAGE
+    """How many candles are asked for at once."""
 
     capabilities = Capabilities(
         kinds=frozenset(KINDS),
@@ -187,6 +192,22 @@ class CcxtConnector(Connector):
         """Name the ccxt params of the page of public trades up to a moment; None where the venue has no such pages."""
         del instrument, before_ms
         return None
+
+    def fetch_closes(self, instrument: Instrument, since_ms: int, until_ms: int) -> dict[int, Decimal]:
+        """Ask for the closing prices of minutes, window by window; minutes without trades may be absent."""
+        from connectors.ccxt_candles import collect, read_closes, window
+
+        def page(session: "CcxtSession", start_ms: int, minutes: int) -> dict[int, Decimal]:
+            self._needs(session, "fetchOHLCV", "candles")
+            params = window(start_ms, minutes)
+            rows = session.exchange.fetch_ohlcv(instrument.symbol, "1m", start_ms, minutes, params)
+            return self.reading(read_closes, rows)
+
+        def ask(start_ms: int, minutes: int) -> dict[int, Decimal]:
+            work = partial(page, start_ms=start_ms, minutes=minutes)
+            return self.about(instrument, work, cost=self.candle_cost)
+
+        return collect(since_ms, until_ms, self.candle_page, ask)
 
     def base_urls(self) -> list[str]:
         """List the REST URLs of the ccxt class, as this environment reaches them."""

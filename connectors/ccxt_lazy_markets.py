@@ -62,6 +62,7 @@ def install(exchange: "Exchange", store: "MarketStore") -> None:
             asked = True  # the store may be older than the instruments that we work with
             store.replace(exchange.fetch_markets())
             raw = store.find(symbol)
+        raw = raw or store.find_former(symbol)
         return None if raw is None else completed(raw)
 
     def by_id(native_id: str) -> list[Market] | None:

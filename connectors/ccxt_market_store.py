@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 _BUSY_S = 5.0
+_MOST_FORMER = 20_000
+"""How many markets that are not listed any more are kept: options come and go by the hundred."""
 
 
 class MarketStore:
@@ -24,15 +26,11 @@ class MarketStore:
 
     def find(self, symbol: str) -> dict[str, Any] | None:
         """Look one market up."""
-        if not self._path.exists():
-            return None
-        try:
-            with closing(self._open()) as db:
-                row = db.execute("SELECT market FROM listed WHERE symbol = ?", (symbol,)).fetchone()
-            found = None if row is None else json.loads(row[0])
-        except (sqlite3.Error, ValueError):
-            return None
-        return found if isinstance(found, dict) else None
+        return self._one("SELECT market FROM listed WHERE symbol = ?", symbol)
+
+    def find_former(self, symbol: str) -> dict[str, Any] | None:
+        """Look up a market that an earlier list had (expired, delisted): a venue still tells of trades there."""
+        return self._one("SELECT market FROM former WHERE symbol = ?", symbol)
 
     def find_by_id(self, native_id: str) -> list[dict[str, Any]]:
         """Look up the markets that share one of the venue's own ids (a spot pair and a perpetual may)."""
@@ -44,6 +42,17 @@ class MarketStore:
             return [market for (text,) in rows if isinstance(market := json.loads(text), dict)]
         except (sqlite3.Error, ValueError):
             return []
+
+    def _one(self, query: str, symbol: str) -> dict[str, Any] | None:
+        if not self._path.exists():
+            return None
+        try:
+            with closing(self._open()) as db:
+                row = db.execute(query, (symbol,)).fetchone()
+            found = None if row is None else json.loads(row[0])
+        except (sqlite3.Error, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
 
     def is_empty(self) -> bool:
         """Tell whether no list was ever kept here."""
@@ -70,6 +79,12 @@ class MarketStore:
             db.execute("DROP TABLE IF EXISTS markets")  # the layout before markets were found by id
             db.execute("CREATE TABLE IF NOT EXISTS listed (symbol TEXT PRIMARY KEY, id TEXT, market TEXT)")
             db.execute("CREATE INDEX IF NOT EXISTS listed_by_id ON listed (id)")
+            db.execute("CREATE TABLE IF NOT EXISTS former (symbol TEXT PRIMARY KEY, id TEXT, market TEXT)")
+            listed = {symbol for symbol, _, _ in rows}
+            gone = [(symbol,) for (symbol,) in db.execute("SELECT symbol FROM listed") if symbol not in listed]
+            move = "INSERT OR REPLACE INTO former SELECT symbol, id, market FROM listed WHERE symbol = ?"
+            db.executemany(move, gone)
+            db.execute("DELETE FROM former WHERE rowid <= (SELECT max(rowid) FROM former) - ?", (_MOST_FORMER,))
             db.execute("DELETE FROM listed")
             db.executemany("INSERT OR IGNORE INTO listed VALUES (?, ?, ?)", rows)
             db.execute("COMMIT")

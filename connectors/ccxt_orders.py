@@ -9,6 +9,7 @@ from typing import Any
 
 from domain.instruments import Instrument
 from domain.money import to_decimal_or_none
+from domain.movements import WITHDRAWAL, Transfer
 from domain.orders import (
     CANCELLED,
     EXPIRED,
@@ -140,6 +141,26 @@ def read_payment(raw: Raw, instrument: Instrument) -> FundingPayment:
         amount=amount,
         currency=str(raw.get("code") or instrument.settle or instrument.quote),
         rate=to_decimal_or_none(raw.get("rate")),
+    )
+
+
+def read_transfer(raw: Raw, venue: str, kind: str) -> Transfer | None:
+    """Read a unified deposit or withdrawal; None where it has not gone through (yet)."""
+    if raw.get("status") != "ok":
+        return None
+    amount, currency = _number(raw["amount"]), _text(raw.get("currency"))
+    transfer_id = _text(raw.get("id")) or _text(raw.get("txid"))
+    if amount is None or currency is None or transfer_id is None:
+        raise ValueError("a transfer without id, currency or amount")
+    fee: Raw = raw.get("fee") or {}
+    return Transfer(
+        venue=venue,
+        transfer_id=transfer_id,
+        time_ms=int(raw["timestamp"]),
+        kind=kind,
+        currency=currency,
+        amount=-abs(amount) if kind == WITHDRAWAL else abs(amount),
+        fee=to_decimal_or_none(fee.get("cost")) if fee.get("currency") in (None, currency) else None,
     )
 
 

@@ -9,7 +9,7 @@ from connectors.ccxt_errors import Operation, about_clocks, translate
 from connectors.http import ConnectFailed, ConnectTimedOut
 from connectors.keys import required_keys
 from connectors.trading import Instruments, Trading, share_of
-from domain.errors import CredentialsError, CrossbookError, NotSent, Refused, Unavailable
+from domain.errors import CredentialsError, CrossbookError, NotListed, NotSent, Refused, Unavailable
 from domain.instruments import Instrument
 from utils.resilience.budget import CANCEL, ORDER
 
@@ -89,24 +89,49 @@ class CcxtSigned(Trading):
             cost=self.rules.order_cost, deadline=self.context.deadline(), lane=lane, rate=self.rules.order_rate
         )
 
-    def read(self, work: Callable[["Exchange"], T], *, cost: float | None = None) -> T:
-        """Make a signed read within the guard, which asks again after a passing failure."""
+    def read(self, work: Callable[["Exchange"], T], *, cost: float | None = None, until: float | None = None) -> T:
+        """Make a signed read within the guard, which asks again after a passing failure.
+
+        Args:
+            until: until when (time.monotonic seconds) all of it may take, where that is before the deadline.
+        """
 
         def attempt() -> T:
             with self.signing() as session:
+                session.until = until
                 try:
                     return work(session.exchange)
                 except CrossbookError:
                     raise
                 except Exception as error:
                     raise about_clocks(translate(error, Operation.READ, self.venue, session.answer)) from error
+                finally:
+                    session.until = None
 
         cost = self.rules.order_cost if cost is None else cost
-        return self.context.guard.read(attempt, cost=cost, deadline=self.context.deadline())
+        deadline = self.context.deadline() if until is None else min(until, self.context.deadline())
+        return self.context.guard.read(attempt, cost=cost, deadline=deadline)
 
     def ask(self, method: str, *args: Any) -> Any:
         """Make a signed read by a method of the ccxt class."""
         return self.read(lambda exchange: getattr(exchange, method)(*args))
+
+    def reading(self, parse: Callable[..., T], *values: Any) -> T:
+        """Run a parser; what it cannot read is a bad answer (of an order: an unknown outcome, see `once`)."""
+        return self.connector.reading(parse, *values)
+
+    def instrument(self, symbol: str) -> Instrument:
+        """Find an instrument of the venue by its canonical symbol. Raises NotListed."""
+        found = self.known(symbol)
+        if found is None:
+            raise NotListed(f"{self.venue} lists no {symbol}.", venue=self.venue)
+        return found
+
+    def known(self, symbol: str) -> Instrument | None:
+        """Find an instrument of the venue, or None."""
+        if symbol not in self._known:
+            self._known[symbol] = self._instruments.find(symbol)
+        return self._known[symbol]
 
     def meant_by(self, error: Exception, operation: Operation, session: "CcxtSession", *, sent: bool) -> CrossbookError:
         """Say what an error of an order or a cancel means; a venue that has codes of its own looks at them, too.
@@ -177,6 +202,11 @@ class CcxtSigned(Trading):
 def is_not_found(error: CrossbookError) -> bool:
     """Tell whether a refusal says that the venue has no such order."""
     return any(type(cause).__name__ == "OrderNotFound" for cause in _causes(error))
+
+
+def lacks_argument(error: CrossbookError) -> bool:
+    """Tell whether ccxt refused a call because the venue wants more to be said (a symbol, of trades)."""
+    return any(type(cause).__name__ == "ArgumentsRequired" for cause in _causes(error))
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

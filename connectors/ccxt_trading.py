@@ -4,15 +4,16 @@ A venue's own file (`connectors/venues/<venue>_orders.py`) subclasses this with 
 not do alike everywhere: how a client id goes out, how an order is found by it, where trigger orders are kept.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from connectors.ccxt_errors import Operation
-from connectors.ccxt_orders import read_balances, read_fill, read_order, read_payment, read_position
-from connectors.ccxt_signed import CcxtSigned, is_not_found
+from connectors.ccxt_history import CcxtHistory
+from connectors.ccxt_orders import read_balances, read_order, read_position
+from connectors.ccxt_signed import is_not_found
 from connectors.trading import OrderRate, OrderRef, TradingRules
-from domain.errors import NotListed, NotSent, OutcomeUnknown, Refused
+from domain.errors import NotSent, OutcomeUnknown, Refused
 from domain.instruments import FUTURE, KINDS, OPTION, PERPETUAL, Instrument
 from domain.money import plain
 from domain.orders import (
@@ -24,8 +25,6 @@ from domain.orders import (
     PRICED,
     TRIGGERED,
     Balance,
-    Fill,
-    FundingPayment,
     OrderReport,
     OrderSpec,
     Position,
@@ -35,12 +34,8 @@ from utils.resilience.budget import ORDER
 if TYPE_CHECKING:
     from ccxt.base.exchange import Exchange
 
-T = TypeVar("T")
 
-_MAX_PAGES = 100
-
-
-class CcxtTrading(CcxtSigned):
+class CcxtTrading(CcxtHistory):
     """One venue's private side through ccxt.
 
     Args:
@@ -60,8 +55,7 @@ class CcxtTrading(CcxtSigned):
         cancel_all=False,
     )
     """Cautious rules for an exchange without a file of its own."""
-    page: ClassVar[int] = 100
-    """How many rows a list is asked for at once."""
+
     # --- orders ------------------------------------------------------------------------------------------------------
 
     def prepare(self, instrument: Instrument, spec: OrderSpec) -> Mapping[str, str]:
@@ -169,38 +163,20 @@ class CcxtTrading(CcxtSigned):
         rows = self.ask("fetch_closed_orders", instrument.symbol, since_ms, self.page)
         return self.orders_of(rows)
 
-    def fills(self, instrument: Instrument, since_ms: int) -> list[Fill]:
-        """List own trades, oldest first, page by page."""
-        found: dict[str, Fill] = {}
-        start_ms = since_ms
-        for _ in range(_MAX_PAGES):
-            params = self.fill_params(instrument, start_ms)
-            rows = self.ask("fetch_my_trades", instrument.symbol, start_ms, self.page, params)
-            page = [self.reading(read_fill, row, instrument, self.client_id_of(row)) for row in rows]
-            fresh = [fill for fill in page if fill.trade_id not in found]
-            found |= {fill.trade_id: fill for fill in fresh}
-            if not fresh or len(page) < self.page:
-                break
-            start_ms = max(fill.time_ms for fill in page)
-        return sorted(found.values(), key=lambda fill: (fill.time_ms, fill.trade_id))
-
-    def fill_params(self, instrument: Instrument, since_ms: int) -> Mapping[str, Any]:
-        """Say what else ccxt needs in order to list own trades."""
-        del instrument, since_ms
-        return {}
-
-    def client_id_of(self, row: Mapping[str, Any]) -> str | None:
-        """Find our id in a trade, where the venue repeats it."""
-        del row
-        return None
-
     def balances(self) -> list[Balance]:
         """List what is not zero in every wallet of `balance_queries`."""
         found: list[Balance] = []
         for wallet, params in self.balance_queries().items():
             raw = self.ask("fetch_balance", params)
-            found += self.reading(read_balances, raw, self.venue, wallet)
+            values = self.reading(self.positions_values, raw)
+            for balance in self.reading(read_balances, raw, self.venue, wallet):
+                found.append(balance._replace(positions_value=values.get(balance.currency)))
         return found
+
+    def positions_values(self, raw: Mapping[str, Any]) -> Mapping[str, Decimal]:
+        """Say how much of each currency's total (`raw`: a unified balance) is what open positions would bring."""
+        del raw
+        return {}
 
     def balance_queries(self) -> Mapping[str, Mapping[str, Any]]:
         """Name the wallets that orders use, and the ccxt params that ask for each."""
@@ -221,20 +197,6 @@ class CcxtTrading(CcxtSigned):
         """List the ccxt params of the calls which together list all positions."""
         return ({},)
 
-    def funding_payments(self, instrument: Instrument, since_ms: int) -> list[FundingPayment]:
-        """List funding paid and received, oldest first, page by page."""
-        found: dict[str, FundingPayment] = {}
-        start_ms = since_ms
-        for _ in range(_MAX_PAGES):
-            rows = self.ask("fetch_funding_history", instrument.symbol, start_ms, self.page)
-            page = [self.reading(read_payment, row, instrument) for row in rows]
-            fresh = [payment for payment in page if payment.payment_id not in found]
-            found |= {payment.payment_id: payment for payment in fresh}
-            if not fresh or len(page) < self.page:
-                break
-            start_ms = max(payment.time_ms for payment in page)
-        return sorted(found.values(), key=lambda payment: payment.time_ms)
-
     def cancel_all(self, instrument: Instrument) -> None:
         """Cancel every order of an instrument."""
         if not self.rules.cancel_all:
@@ -253,20 +215,3 @@ class CcxtTrading(CcxtSigned):
     def reading_order(self, raw: Mapping[str, Any], instrument: Instrument) -> OrderReport:
         """Read one unified order; a venue overrides it where ccxt's reading is not the whole truth."""
         return self.reading(read_order, raw, instrument)
-
-    def reading(self, parse: Callable[..., T], *values: Any) -> T:
-        """Run a parser; what it cannot read is a bad answer (of an order: an unknown outcome, see `once`)."""
-        return self.connector.reading(parse, *values)
-
-    def instrument(self, symbol: str) -> Instrument:
-        """Find an instrument of the venue by its canonical symbol. Raises NotListed."""
-        found = self.known(symbol)
-        if found is None:
-            raise NotListed(f"{self.venue} lists no {symbol}.", venue=self.venue)
-        return found
-
-    def known(self, symbol: str) -> Instrument | None:
-        """Find an instrument of the venue, or None."""
-        if symbol not in self._known:
-            self._known[symbol] = self._instruments.find(symbol)
-        return self._known[symbol]

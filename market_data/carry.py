@@ -7,18 +7,15 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
-from domain.errors import UsageError
 from domain.funding import FundingPoint, funding_apr, funding_apy
 from domain.money import rounded
-from domain.time import MS_PER_DAY, MS_PER_HOUR, rfc3339
+from domain.time import MS_PER_HOUR, rfc3339
 
 COMMON_H = Decimal(8)
 """Rates are shown per this many hours, whatever a venue's own interval is."""
 RECENT_GAPS = 3
 _ROUNDING_MS = 5 * 60_000
 _SENSELESS = 15  # digits before the point
-_UNITS_MS = {"h": MS_PER_HOUR, "d": MS_PER_DAY, "w": 7 * MS_PER_DAY}
-MAX_SPAN_DAYS = 366
 
 
 class Interval(NamedTuple):
@@ -27,21 +24,6 @@ class Interval(NamedTuple):
     measured_h: Decimal | None
     used_h: Decimal | None
     notes: tuple[str, ...] = ()
-
-
-def span_ms(text: str) -> int:
-    """Read a span such as `12h`, `30d` or `2w` in milliseconds.
-
-    Raises:
-        UsageError: it is something else, nothing, or longer than a year.
-    """
-    number, unit = text.strip()[:-1], text.strip()[-1:].lower()
-    if unit not in _UNITS_MS or not number.isascii() or not number.isdigit() or len(number) > 6:
-        raise UsageError(f"'{text[:20]}' is not a span.", hint="Write 12h, 30d or 2w.")
-    span = int(number) * _UNITS_MS[unit]
-    if not 0 < span <= MAX_SPAN_DAYS * MS_PER_DAY:
-        raise UsageError(f"A span is 1h to {MAX_SPAN_DAYS}d.")
-    return span
 
 
 def measure(

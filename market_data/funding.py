@@ -13,10 +13,11 @@ from domain.funding import Funding, FundingPoint
 from domain.instruments import PERPETUAL, Instrument
 from domain.money import rounded
 from domain.quotes import NOT_LISTED, OK, RETIRED, UNAVAILABLE
+from domain.spans import span_ms
 from domain.time import NS_PER_MS, rfc3339
 from market_data.absent import absent_rows, check_any_open
 from market_data.ask import Answer, ask_all, status_of, verdict
-from market_data.carry import COMMON_H, Interval, measure, own_intervals, per_hours, percentile, span_ms, yearly
+from market_data.carry import COMMON_H, Interval, measure, own_intervals, per_hours, percentile, yearly
 from market_data.listing import Target, locate, unknown
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from domain.errors import UsageError
 from domain.money import plain, rounded
+from domain.spans import SHORT, span_ms
 from domain.time import NS_PER_MS, rfc3339
 from order_management.arming import Armed, arm, read_armed
 from utils.rendering import Report
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from order_management.journal import Journal
     from utils.config.settings import Config
 
-_UNITS_S = {"s": 1, "m": 60, "h": 3600}
-MAX_S = 24 * 3600
+LONGEST = "24h"
 """Nobody means to have trading armed for longer than a day."""
 
 
@@ -36,18 +36,8 @@ def armed_anew(
             near = difflib.get_close_matches(venue, config.venues, n=1, cutoff=0.0)
             raise UsageError(f"There is no venue {venue!r} in the configuration.", hint=f"Nearest: {near[0]}.")
     now_ns = time.time_ns()
-    until_ns = now_ns + _seconds(span) * 1_000_000_000
+    until_ns = now_ns + span_ms(span, SHORT, LONGEST) * NS_PER_MS
     arm(Armed(config.environment, now_ns, until_ns, max_notional, tuple(venues), tuple(symbols)))
-
-
-def _seconds(span: str) -> int:
-    number, unit = span[:-1], span[-1:]
-    if unit not in _UNITS_S or not number.isascii() or not number.isdigit() or len(number) > 6:
-        raise UsageError(f"'{span[:20]}' is not a span.", hint="Write 90s, 15m or 2h.")
-    seconds = int(number) * _UNITS_S[unit]
-    if not 0 < seconds <= MAX_S:
-        raise UsageError(f"Trading is armed for 1s to {MAX_S // 3600}h, not {span}.", hint="Write 90s, 15m or 2h.")
-    return seconds
 
 
 def armed_report(config: "Config", journal: "Callable[[], Journal] | None", note: str | None = None) -> Report:

@@ -255,6 +255,10 @@ class Journal:
 
         return self._read(work)
 
+    def fills_after(self, no: int) -> list[tuple[int, Fill]]:
+        """List own trades in the order in which they were taken in, from number `no` (not included) on."""
+        return self._read(lambda connection: reading.fills_after(connection, no))
+
     def placed_since(self, since_ns: int, venue: str | None = None, symbol: str | None = None) -> int:
         """Count the orders of ours that may have gone out since then (refused ones too: they cost requests)."""
         return self._read(lambda connection: placed_since(connection, since_ns, venue, symbol))

@@ -222,6 +222,15 @@ def fills_listed(
     return [_fill(data, client_id) for data, client_id in connection.execute(query, values)]
 
 
+def fills_after(connection: sqlite3.Connection, no: int) -> list[tuple[int, Fill]]:
+    """List the fills that were taken in after fill number `no`, with their numbers, in that order."""
+    query = (
+        "SELECT f.no, f.data, o.client_id FROM fills f LEFT JOIN claims c ON c.fill_no = f.no"
+        " LEFT JOIN orders o ON o.no = c.order_no WHERE f.no > ? ORDER BY f.no"
+    )
+    return [(number, _fill(data, client_id)) for number, data, client_id in connection.execute(query, (no,))]
+
+
 def order_of_fill(connection: sqlite3.Connection, fill: Fill) -> int | None:
     """Find whose fill it is: by the client id that the venue gives with it, else by the venue's order id."""
     if fill.client_id is not None:

@@ -11,7 +11,6 @@ process may open the file: closing it would drop SQLite's locks.
 
 import fcntl
 import os
-import re
 import sqlite3
 import sys
 import time
@@ -102,12 +101,9 @@ def journal_path(environment_key: str) -> Path:
     Raises:
         ConfigError: the state folder cannot be made.
     """
-    from utils.config.paths import state_dir
+    from utils.config.paths import environment_file
 
-    name = re.sub(r"[^\w.-]", lambda found: f"%{ord(found[0]):02x}", environment_key, flags=re.ASCII).replace(
-        "%2f", "+"
-    )
-    return state_dir() / "journal" / f"{name}.sqlite"
+    return environment_file("journal", environment_key)
 
 
 class JournalFile:

@@ -1,17 +1,16 @@
 """What one unit of a currency is worth in dollars: limits are in dollars, whatever an order is priced in."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from domain.errors import CrossbookError
-from domain.instruments import OPTION, SPOT, Instrument
+from domain.instruments import OPTION, Instrument
+from market_data.conversion import SPOT_THEN_PERPETUAL, USUAL_DOLLARS, pairs
 from utils.symbols.parts import DOLLARS
 
 if TYPE_CHECKING:
     from order_management.desk import Desk
 
-_PREFERRED = ("USDT", "USDC", "USD")
 _MAX_AGE_MS = 10_000
 """How old the price of a currency may be that was asked for before."""
 
@@ -37,25 +36,15 @@ def dollar_price(desk: "Desk", venue: str, currency: str) -> Decimal | None:
     if in_dollars(currency):
         return Decimal(1)
     failure: CrossbookError | None = None
-    for instrument, turned in _pairs(desk, venue, currency):
+    for pair in pairs(desk.venues.cache, venue, currency, USUAL_DOLLARS, SPOT_THEN_PERPETUAL):
         try:
-            mid = desk.look(instrument, _MAX_AGE_MS).mid
+            mid = desk.look(pair.instrument, _MAX_AGE_MS).mid
         except CrossbookError as error:
             failure = error
             continue
         if mid:
-            return 1 / mid if turned else mid
-    mid = desk.consolidated_mid(f"{currency}/{_PREFERRED[0]}")
+            return pair.worth(mid)
+    mid = desk.consolidated_mid(f"{currency}/{USUAL_DOLLARS[0]}")
     if mid is None and failure is not None:
         raise failure
     return mid
-
-
-def _pairs(desk: "Desk", venue: str, currency: str) -> Iterator[tuple[Instrument, bool]]:
-    """Find the instruments that have both the currency and a dollar, spot first; True: the dollar is the base."""
-    for form in ("{}/{}", "{}/{}:{}"):
-        for dollar in _PREFERRED:
-            for base, quote, turned in ((currency, dollar, False), (dollar, currency, True)):
-                found = desk.venues.cache.find(venue, form.format(base, quote, quote))
-                if found is not None and not found.inverse and (found.kind == SPOT or not turned):
-                    yield found, turned

@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from simulator.exchange.model import FundingPayment
 from simulator.faults import FaultError, parse_fault
 from simulator.limits import AS_REAL, LIFTED
-from simulator.printed import TradeError, read_trade
+from simulator.market.model import NotRecorded
+from simulator.printed import DATED, FUNDED, TradeError, read_listing, read_trade
 from simulator.server import LOOPBACK, SimServer
 from simulator.state import SimulatorError
 
@@ -43,6 +45,9 @@ class Control:
         app.router.add_post("/limits", self._set_limits)
         app.router.add_delete("/limits", self._restore_limits)
         app.router.add_post("/trades", self._print_trade)
+        app.router.add_post("/funding", self._settle_funding)
+        app.router.add_post("/expiry", self._expire)
+        app.router.add_get("/accounts", self._list_accounts)
         app.router.add_post("/accounts/reset", self._reset_accounts)
         app.router.add_get("/orders", self._list_orders)
         app.router.add_get("/requests", self._list_requests)
@@ -116,6 +121,28 @@ class Control:
         fills = venue.exchange.print_trade(trade.listing, trade.price, trade.size, trade.side, venue.clock())
         return web.json_response({"fills": [{"order_id": each.order_id, "size": f"{each.size:f}"} for each in fills]})
 
+    async def _settle_funding(self, request: web.Request) -> web.Response:
+        try:
+            venue, listing = read_listing(await request.read(), self._server.trading_venues, FUNDED)
+            paid = venue.exchange.settle_funding(listing, venue.clock())
+        except (TradeError, NotRecorded) as error:
+            return _refused(str(error))
+        return web.json_response({"payments": [_payment(each) for each in paid]})
+
+    async def _expire(self, request: web.Request) -> web.Response:
+        try:
+            venue, listing = read_listing(await request.read(), self._server.trading_venues, DATED)
+        except TradeError as error:
+            return _refused(str(error))
+        ended = venue.exchange.expire(listing, venue.clock())
+        return web.json_response({"deliveries": [_payment(each) for each in ended]})
+
+    async def _list_accounts(self, request: web.Request) -> web.Response:
+        venue = self._server.account_venues.get(request.query.get("venue", ""))
+        if venue is None:
+            return _refused(f"`venue` is one of {', '.join(self._server.account_venues)}.")
+        return web.json_response({"accounts": venue.tallied()})
+
     async def _reset_accounts(self, request: web.Request) -> web.Response:
         venues = self._server.account_venues
         try:
@@ -160,6 +187,11 @@ class Control:
     async def _ask_to_stop(self, _: web.Request) -> web.Response:
         self._stop.set()
         return web.json_response({"stopping": True})
+
+
+def _payment(each: FundingPayment) -> dict[str, object]:
+    told = {"id": each.id, "owner": each.owner, "time_ms": each.time_ms, "currency": each.currency}
+    return told | {"amount": f"{each.amount:f}", "rate": f"{each.rate:f}", "size": f"{each.size:f}"}
 
 
 @web.middleware

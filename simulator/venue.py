@@ -116,6 +116,12 @@ class SimVenue(ABC):
         if self.rules is not None:
             self.exchange.reset()
 
+    def tallied(self) -> list[dict[str, Any]]:
+        """Tell the venue's own accounting of each owner; see docs/simulator.md."""
+        if self.rules is None:
+            return []
+        return self.exchange.accounts(dict.fromkeys(account.owner for account in self.accounts), self.clock())
+
     def placed(self) -> list[dict[str, str]]:
         """Tell every order that the venue ever took, whoever placed it and whatever faults are set."""
         if self.rules is None:

@@ -64,6 +64,26 @@ class Simulator:
         """Give one venue's accounts, or all, their deposits again and forget their orders."""
         call_control(self.state, "POST", "/accounts/reset", {"venue": venue} if venue else {})
 
+    def settle_funding(self, venue: str, symbol: str, product: str | None = None) -> list[dict[str, Any]]:
+        """Settle a perpetual's funding now, for all who hold it; `symbol` is the venue's own.
+
+        Answers the payments: `id`, `owner`, `time_ms`, `currency`, `amount` (below zero: paid), `rate` and `size`.
+        """
+        return self._pull("/funding", venue, symbol, product)["payments"]
+
+    def expire(self, venue: str, symbol: str, product: str | None = None) -> list[dict[str, Any]]:
+        """Let a dated listing expire now; answers the deliveries as `settle_funding` does, `rate` is the price."""
+        return self._pull("/expiry", venue, symbol, product)["deliveries"]
+
+    def _pull(self, lever: str, venue: str, symbol: str, product: str | None) -> dict[str, Any]:
+        named = {"venue": venue, "symbol": symbol} | ({"product": product} if product is not None else {})
+        return call_control(self.state, "POST", lever, named)
+
+    def accounts(self, venue: str, owner: str = "main") -> dict[str, Any]:
+        """Tell the simulator's own accounting of one owner: `wallets` and `listings`; see docs/simulator.md."""
+        told = call_control(self.state, "GET", f"/accounts?venue={quote(venue)}")["accounts"]
+        return next(account for account in told if account["owner"] == owner)
+
     def placed(self, venue: str) -> list[dict[str, str]]:
         """List every order that the venue ever took, as itself knows it; Deriv's contracts have no `client_id`."""
         return call_control(self.state, "GET", f"/orders?venue={quote(venue)}")["orders"]

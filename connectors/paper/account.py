@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from domain.instruments import OPTION, SPOT, Instrument
+from domain.movements import OTHER
 from domain.orders import BUY, CANCELLED, FILLED, OPEN, SELL, TRIGGERED, OrderSpec
 
 ZERO = Decimal(0)
@@ -166,6 +167,15 @@ class NewPayment(NamedTuple):
     rate: Decimal
 
 
+class NewTransfer(NamedTuple):
+    """Money that came from nowhere: what the account began with, or a loss that nobody pays."""
+
+    kind: str
+    time_ms: int
+    currency: str
+    amount: Decimal
+
+
 @dataclass
 class Account:
     """One venue's account as it is while it is worked on; `orders` are those that were live, and new ones."""
@@ -178,6 +188,7 @@ class Account:
     """By symbol: until when public trades were looked at, and the ids of those at that moment."""
     fills: list[NewFill] = field(default_factory=list)
     payments: list[NewPayment] = field(default_factory=list)
+    transfers: list[NewTransfer] = field(default_factory=list)
 
     def live(self, symbol: str) -> Iterator[PaperOrder]:
         """List the live orders of an instrument, oldest first."""
@@ -319,7 +330,10 @@ class Account:
         else:
             gain = self._reposition(terms, sign * size, price, time_ms)
             change += gain if terms.payment == MARGIN else -sign * worth
-        self.balances[terms.currency] = max(ZERO, self.balances.get(terms.currency, ZERO) + change)
+        left = self.balances.get(terms.currency, ZERO) + change
+        self.balances[terms.currency] = max(ZERO, left)
+        if left < 0:
+            self.transfers.append(NewTransfer(OTHER, time_ms, terms.currency, -left))
         symbol = terms.instrument.symbol
         self.fills.append(NewFill(order, symbol, side, price, size, fee, terms.currency, maker, time_ms))
 

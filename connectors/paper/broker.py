@@ -6,34 +6,31 @@ public trades and the book. No request of this module is signed, and the transpo
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from decimal import Decimal
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from connectors.paper import matching
 from connectors.paper.account import ZERO, Account, PaperOrder, Terms, terms_of
 from connectors.paper.ledger import Ledger, order_id, order_number
-from connectors.paper.looking import deep_view, look_around, view
+from connectors.paper.looking import deep_view, funding_is_behind, look_around, view
+from connectors.paper.rules import rules_of
 from connectors.trading import (
-    EVERY_TYPE,
-    UNIQUE_EVER,
+    FillSpan,
     Instruments,
-    OrderRate,
     OrderRef,
+    Traded,
     Trading,
-    TradingRules,
     check_in_time,
 )
 from domain.errors import NotSent, RateLimited, Refused, Unavailable
-from domain.instruments import KINDS, SPOT, Instrument
+from domain.instruments import Instrument
+from domain.movements import Delivery, Transfer
 from domain.orders import (
     CANCELLED,
     EXPIRED,
     REGULAR,
-    TIFS,
     TRIGGER,
     TRIGGERED,
     Balance,
@@ -69,7 +66,7 @@ class PaperTrading(Trading):
         self.context = connector.context
         self.rules = rules_of(connector)
         self._instruments = instruments
-        self._ledger = Ledger(state_dir() / FILE, self.context.paper.balances)
+        self._ledger = Ledger(state_dir() / FILE, self.context.paper.balances, self._now_ms)
         self._looks: dict[str, tuple[View, int]] = {}
 
     def prepare(self, instrument: Instrument, spec: OrderSpec) -> Mapping[str, str]:
@@ -175,6 +172,32 @@ class PaperTrading(Trading):
         self._settle(self._with_orders(instrument))
         return self._ledger.fills(self.venue, instrument.symbol, since_ms)
 
+    def fill_spans(self, instrument: Instrument, since_ms: int) -> Iterator[FillSpan]:
+        """Yield them at once: until now, or until where resting orders have met the public trades."""
+        symbol, now_ms = instrument.symbol, self._now_ms()
+        account = self._ledger.read(self.venue)
+        if any(account.live(symbol)):
+            account = self._settle([instrument])
+        met = [max(order.since_ms, account.cursors.get(symbol, (0,))[0]) for order in account.live(symbol)]
+        yield FillSpan(min([now_ms, *met]), self._ledger.fills(self.venue, symbol, since_ms))
+
+    def traded(self, since_ms: int) -> Traded:
+        """Name the instruments with fills, or with orders that may have met some by now."""
+        resting = (order.symbol for order in self._ledger.read(self.venue).orders)
+        symbols = dict.fromkeys([*self._ledger.traded(self.venue, since_ms), *resting])
+        found = {symbol: self._instruments.find(symbol) for symbol in symbols}
+        unlisted = [symbol for symbol, instrument in found.items() if instrument is None]
+        return Traded([instrument for instrument in found.values() if instrument is not None], unlisted)
+
+    def deliveries(self, instrument: Instrument, since_ms: int) -> list[Delivery]:
+        """List nothing: on paper nothing is settled at its expiry, the position stays as it is."""
+        return []
+
+    def transfers(self, since_ms: int) -> list[Transfer]:
+        """List what the account began with, as deposits, and as `other` what it lost beyond what it had."""
+        self._ledger.read(self.venue)
+        return self._ledger.transfers(self.venue, since_ms)
+
     def balances(self) -> list[Balance]:
         """List what is not zero; what orders and positions hold is used."""
         account = self._settle(self._everything())
@@ -212,8 +235,16 @@ class PaperTrading(Trading):
         return found
 
     def funding_payments(self, instrument: Instrument, since_ms: int) -> list[FundingPayment]:
-        """List funding paid and received, oldest first."""
-        self._settle([instrument])
+        """List funding paid and received, oldest first.
+
+        Raises:
+            Unavailable: rates of the time since the last look cannot be had, so that payments are missing.
+        """
+        account, now_ms = self._settle([instrument]), self._now_ms()
+        if funding_is_behind(account.positions.get(instrument.symbol), instrument, now_ms):
+            raise Unavailable(
+                f"{self.venue} does not tell the latest funding of {instrument.symbol}.", venue=self.venue
+            )
         return self._ledger.payments(self.venue, instrument.symbol, since_ms)
 
     def permissions(self) -> KeyPermissions:
@@ -349,28 +380,3 @@ class PaperTrading(Trading):
             updated_ms=order.updated_ms,
             reason=order.reason,
         )
-
-
-def rules_of(connector: "Connector") -> TradingRules:
-    """Take a venue's own rules, as far as they make sense where nothing is sent: nothing is late or lost here."""
-    rules = TradingRules(
-        types=dict.fromkeys(KINDS, EVERY_TYPE),
-        tifs=dict.fromkeys(KINDS, frozenset(TIFS)),
-        post_only=frozenset(KINDS),
-        reduce_only=frozenset(KINDS) - {SPOT},
-        amend=frozenset(KINDS),
-    )
-    if connector.trading_class is not None:
-        module, _, name = connector.trading_class.partition(":")
-        rules = getattr(import_module(module), name).rules
-    return replace(
-        rules,
-        client_id_unique=UNIQUE_EVER,
-        client_id_note="On paper an id is taken for ever.",
-        acceptance_ms=0,
-        settling_ms=0,
-        order_rate=OrderRate(1000, 1000),
-        cancel_all=True,
-        cancel_after_s=None,
-        asynchronous=False,
-    )

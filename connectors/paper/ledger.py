@@ -19,8 +19,9 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
 
-from connectors.paper.account import Account, Holding, NewFill, NewPayment, PaperOrder
+from connectors.paper.account import Account, Holding, NewFill, NewPayment, NewTransfer, PaperOrder
 from domain.errors import ConfigError, Refused
+from domain.movements import DEPOSIT, Transfer
 from domain.orders import Fill, FundingPayment
 
 T = TypeVar("T")
@@ -47,6 +48,11 @@ CREATE TABLE payments (no INTEGER PRIMARY KEY AUTOINCREMENT, venue TEXT NOT NULL
     time_ms INTEGER NOT NULL, amount TEXT NOT NULL, currency TEXT NOT NULL, rate TEXT NOT NULL,
     UNIQUE (venue, symbol, time_ms));
 """
+_LATER_TABLES = """
+CREATE TABLE IF NOT EXISTS transfers (no INTEGER PRIMARY KEY AUTOINCREMENT, venue TEXT NOT NULL, kind TEXT NOT NULL,
+    time_ms INTEGER NOT NULL, currency TEXT NOT NULL, amount TEXT NOT NULL);
+"""
+"""What files of earlier programs lack; those programs can still read a file that has it."""
 
 
 class PaperError(ConfigError):
@@ -61,19 +67,27 @@ class Ledger:
     Args:
         path: where the file is, or will be.
         deposits: what a venue has at its first use, by currency.
+        clock: answers the time at which an account begins, epoch milliseconds; without one it is this machine's.
 
     Every method raises PaperError where the file cannot be used.
     """
 
-    def __init__(self, path: Path, deposits: Mapping[str, Decimal]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        deposits: Mapping[str, Decimal],
+        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
         self._path = path
         self._deposits = dict(deposits)
+        self._clock = _wall_ms if clock is None else clock
         self._lock = RLock()
         self._connection: sqlite3.Connection | None = None
 
     def read(self, venue: str) -> Account:
-        """Read an account with its live orders."""
-        return self._run(lambda db: _account(db, venue, self._deposits))
+        """Read an account with its live orders; one that was never looked at begins now."""
+        account = self._run(lambda db: _account(db, venue))
+        return account if account.balances or not self._deposits else self.change(venue, lambda begun: begun)
 
     def change(self, venue: str, work: Callable[[Account], T]) -> T:
         """Read an account, have it changed, and write it; nothing is changed where `work` raises.
@@ -85,7 +99,9 @@ class Ledger:
         def transact(db: sqlite3.Connection) -> T:
             db.execute("BEGIN IMMEDIATE")
             try:
-                account = _account(db, venue, self._deposits)
+                account = _account(db, venue)
+                if not account.balances:
+                    self._begin(account)
                 result = work(account)
                 _save(db, account)
             except BaseException:
@@ -95,6 +111,11 @@ class Ledger:
             return result
 
         return self._run(transact, alone=True)
+
+    def _begin(self, account: Account) -> None:
+        account.balances |= self._deposits
+        at_ms = self._clock()
+        account.transfers += [NewTransfer(DEPOSIT, at_ms, *each) for each in self._deposits.items() if each[1]]
 
     def order(self, venue: str, *, number: int | None = None, client_id: str | None = None) -> PaperOrder | None:
         """Find an order by its number, else by its client id."""
@@ -128,6 +149,27 @@ class Ledger:
                 FundingPayment(venue, symbol, f"paper-{no}", time_ms, Decimal(amount), currency, Decimal(rate))
                 for no, time_ms, amount, currency, rate in rows
             ]
+
+    def transfers(self, venue: str, since_ms: int) -> list[Transfer]:
+        """List what the account began with, and losses that nobody paid, since a moment, oldest first.
+
+        An account that an earlier program began is not told with what it did.
+        """
+        query = (
+            "SELECT no, kind, time_ms, currency, amount FROM transfers WHERE venue = ? AND time_ms >= ?"
+            " ORDER BY time_ms, no"
+        )
+        rows = self._run(lambda db: db.execute(query, (venue, since_ms)).fetchall())
+        with _reading():
+            return [
+                Transfer(venue, f"paper-{time_ms}-{no}", time_ms, kind, currency, Decimal(amount), Decimal(0))
+                for no, kind, time_ms, currency, amount in rows
+            ]
+
+    def traded(self, venue: str, since_ms: int) -> list[str]:
+        """List the symbols with fills since a moment."""
+        query = "SELECT DISTINCT symbol FROM fills WHERE venue = ? AND time_ms >= ? ORDER BY symbol"
+        return [symbol for (symbol,) in self._run(lambda db: db.execute(query, (venue, since_ms)).fetchall())]
 
     def close(self) -> None:
         """Close the file."""
@@ -169,6 +211,7 @@ class Ledger:
                     raise sqlite3.DatabaseError(f"it was written by another version of this program ({version})")
                 if not version:
                     db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version={VERSION}; COMMIT;")
+                db.executescript(_LATER_TABLES)
             except BaseException:
                 db.close()
                 raise
@@ -194,6 +237,10 @@ class Ledger:
             os.close(lock)
 
 
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 @contextmanager
 def _reading() -> Iterator[None]:
     """Report a row that cannot be read as what it is: a damaged file."""
@@ -206,12 +253,12 @@ def _reading() -> Iterator[None]:
         ) from error
 
 
-def _account(db: sqlite3.Connection, venue: str, deposits: Mapping[str, Decimal]) -> Account:
+def _account(db: sqlite3.Connection, venue: str) -> Account:
     with _reading():
-        return _read_account(db, venue, deposits)
+        return _read_account(db, venue)
 
 
-def _read_account(db: sqlite3.Connection, venue: str, deposits: Mapping[str, Decimal]) -> Account:
+def _read_account(db: sqlite3.Connection, venue: str) -> Account:
     balances = {
         currency: Decimal(total)
         for currency, total in db.execute("SELECT currency, total FROM balances WHERE venue = ?", (venue,))
@@ -225,7 +272,7 @@ def _read_account(db: sqlite3.Connection, venue: str, deposits: Mapping[str, Dec
         symbol: (time_ms, list(json.loads(ids)))
         for symbol, time_ms, ids in db.execute("SELECT symbol, time_ms, ids FROM cursors WHERE venue = ?", (venue,))
     }
-    return Account(venue, balances or dict(deposits), positions, [_order(*row) for row in orders], cursors)
+    return Account(venue, balances, positions, [_order(*row) for row in orders], cursors)
 
 
 def _save(db: sqlite3.Connection, account: Account) -> None:
@@ -242,6 +289,9 @@ def _save(db: sqlite3.Connection, account: Account) -> None:
         _save_fill(db, venue, fill)
     for payment in account.payments:
         _save_payment(db, venue, payment)
+    for moved in account.transfers:
+        row = (venue, moved.kind, moved.time_ms, moved.currency, str(moved.amount))
+        db.execute("INSERT INTO transfers (venue, kind, time_ms, currency, amount) VALUES (?, ?, ?, ?, ?)", row)
 
 
 def _save_order(db: sqlite3.Connection, venue: str, order: PaperOrder) -> None:

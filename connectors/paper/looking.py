@@ -91,6 +91,12 @@ def look_around(
     return seen, failure
 
 
+def funding_is_behind(position: Holding | None, instrument: Instrument, now_ms: int) -> bool:
+    """Tell whether a look did not bring the rates since the last one."""
+    late = position is not None and now_ms - position.funded_ms > 2 * _LATE_MS
+    return late and position is not None and _is_due(position, instrument, now_ms)
+
+
 def _is_due(position: Holding, instrument: Instrument, now_ms: int) -> bool:
     """Tell whether a settlement may have passed: they are on the hour, wherever funding is paid."""
     crossed = now_ms // MS_PER_HOUR > position.funded_ms // MS_PER_HOUR

@@ -43,6 +43,7 @@ class Binance(NativeConnector):
         {"fetchMarkets": {"types": [section]}, "fetchMargins": False} for section in ("spot", "linear", "inverse")
     )
     market_cost = 20.0
+    candle_page = 499  # the most that futures answer at a weight of 2
     capabilities = Capabilities(
         kinds=frozenset({SPOT, PERPETUAL, FUTURE}),
         book_depths={"linear": _FUTURES_DEPTHS, "inverse": _FUTURES_DEPTHS},

@@ -1,4 +1,4 @@
-"""Binance, private side: orders of spot and of USDⓈ-M futures (see also `binance_reads`).
+"""Binance, private side: orders of spot and of USDⓈ-M futures (see also `binance_reads`, `binance_history`).
 
 Sources: developers.binance.com/docs (also its error codes), ccxt 4.5.90.
 """
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from connectors.ccxt_signed import is_not_found
 from connectors.trading import EVERY_TYPE, UNIQUE_OPEN, OrderRate, OrderRef, TradingRules
-from connectors.venues.binance_reads import TRADED, USDM, BinanceReads, actual_id
+from connectors.venues.binance_history import BinanceHistory
+from connectors.venues.binance_reads import TRADED, USDM, actual_id
 from domain.errors import CrossbookError, NotSent, OutcomeUnknown, RateLimited, Refused, Unauthorized
 from domain.instruments import FUTURE, PERPETUAL, SPOT, Instrument
 from domain.money import plain
@@ -26,7 +27,7 @@ def _meant(kind: type[CrossbookError], *codes: int) -> dict[str, type[CrossbookE
     return {f'"code":{code},': kind for code in codes}
 
 
-class BinanceTrading(BinanceReads):
+class BinanceTrading(BinanceHistory):
     """Binance's private side."""
 
     rules = TradingRules(

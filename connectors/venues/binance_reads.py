@@ -11,16 +11,15 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from connectors.ccxt_orders import read_fill, read_payment
 from connectors.ccxt_signed import is_not_found
-from connectors.ccxt_spans import rows_by_span
+from connectors.ccxt_spans import row_spans
 from connectors.ccxt_trading import CcxtTrading
 from connectors.environments import TESTNET
 from connectors.trading import OrderRef
-from domain.errors import Refused
+from domain.errors import CrossbookError, Refused
 from domain.instruments import FUTURE, PERPETUAL, SPOT, Instrument
-from domain.money import to_decimal_or_none
-from domain.orders import CANCELLED, FILLED, OPEN, TRIGGER, Fill, FundingPayment, KeyPermissions, OrderReport
+from domain.money import to_decimal, to_decimal_or_none
+from domain.orders import CANCELLED, FILLED, OPEN, TRIGGER, KeyPermissions, OrderReport, Position
 
 if TYPE_CHECKING:
     from connectors.ccxt_session import CcxtSession
@@ -31,8 +30,9 @@ Row = Mapping[str, Any]
 TRADED = frozenset({SPOT, PERPETUAL, FUTURE})
 USDM: Row = {"type": "swap", "subType": "linear"}
 """What makes ccxt ask USDⓈ-M, where no symbol does."""
-_DAY_MS = 86_400_000
+DAY_MS = 86_400_000
 _PAGE = 1000
+"""How many rows every list here answers at most."""
 _LATER_MS = 60_000
 """How far beyond now a span reaches, so that a clock that is off hides nothing."""
 _COSTS = {
@@ -43,7 +43,8 @@ _COSTS = {
     "fetch_funding_history": 75.0,
 }
 """Weights in units of our budget, in which those of futures count 2.5 times."""
-_USUAL_COST, _ALL_OPEN_COST = 20.0, 100.0
+_USUAL_COST, _ALL_OPEN_COST, _CONFIG_COST = 20.0, 100.0, 12.5
+_PATIENCE_S = 1.5
 
 
 class BinanceReads(CcxtTrading):
@@ -102,52 +103,69 @@ class BinanceReads(CcxtTrading):
     def closed_orders(self, instrument: Instrument, since_ms: int) -> list[OrderReport]:
         """List finished orders; a stop that has fired stands for the order that it placed."""
         self.check_served(instrument)
-        rows = self._spans(instrument, since_ms, "fetch_orders", {})
+        rows = self.history_rows(instrument, since_ms, "fetch_orders", {})
         found = {str(row["id"]): self.reading_order(row, instrument) for row in rows}
         if instrument.kind != SPOT:
-            for row in self._spans(instrument, since_ms, "fetch_orders", {"trigger": True}):
+            for row in self.history_rows(instrument, since_ms, "fetch_orders", {"trigger": True}):
                 stop = self.reading_order(row, instrument)
                 placed = found.pop(actual_id(row) or "", None)
                 found[str(row["id"])] = stop if placed is None else _joined(stop, placed)
         ended = [order for order in found.values() if order.status not in (OPEN, None)]
         return sorted(ended, key=lambda order: order.created_ms or 0)
 
-    def fills(self, instrument: Instrument, since_ms: int) -> list[Fill]:
-        """List own trades, oldest first; those of a stop of futures that has fired bear the stop's ids."""
-        self.check_served(instrument)
-        rows = self._spans(instrument, since_ms, "fetch_my_trades", {})
-        found = {str(row["id"]): self.reading(read_fill, row, instrument) for row in rows}
-        if found and instrument.kind != SPOT:
-            algos = self._spans(instrument, since_ms, "fetch_orders", {"trigger": True})
-            stops = {actual_id(row): row for row in algos}
-            for trade_id, fill in found.items():
-                stop = stops.get(fill.order_id) if fill.order_id else None
-                if stop is not None:
-                    found[trade_id] = replace(fill, order_id=str(stop["id"]), client_id=stop.get("clientOrderId"))
-        return sorted(found.values(), key=lambda fill: (fill.time_ms, int(fill.trade_id)))
+    def history_rows(self, instrument: Instrument, since_ms: int, method: str, params: Mapping[str, Any]) -> list[Row]:
+        """List rows of an instrument since a moment by a method of ccxt, all spans, each `id` once."""
+        spans = self.history_spans(instrument, since_ms, method, params)
+        return list({str(row["id"]): row for _, rows in spans for row in rows}.values())
 
-    def funding_payments(self, instrument: Instrument, since_ms: int) -> list[FundingPayment]:
-        """List funding of a perpetual, oldest first; the venue keeps three months."""
-        self.check_served(instrument)
-        if instrument.kind != PERPETUAL:
-            return []
-        rows = self._spans(instrument, since_ms, "fetch_funding_history", {})
-        found = [self.reading(read_payment, row, instrument) for row in rows]
-        return sorted(found, key=lambda payment: payment.time_ms)
-
-    def _spans(self, instrument: Instrument, since_ms: int, method: str, params: Mapping[str, Any]) -> list[Row]:
+    def history_spans(
+        self,
+        instrument: Instrument,
+        since_ms: int,
+        method: str,
+        params: Mapping[str, Any],
+        until_ms: int | None = None,
+    ) -> Iterator[tuple[int, list[Row]]]:
+        """Yield such rows span by span, oldest first, each with the last moment (epoch ms) of its span."""
         # docs, allOrders and trades: at most a day at a time on spot, a week on futures.
-        step_ms = _DAY_MS if instrument.kind == SPOT else 7 * _DAY_MS
+        step_ms = DAY_MS if instrument.kind == SPOT else 7 * DAY_MS
 
         def ask(first_ms: int, last_ms: int) -> list[Row]:
-            return list(self.ask(method, instrument.symbol, first_ms, _PAGE, {**params, "until": last_ms}))
+            return list(self.ask(method, instrument.symbol, first_ms, self.page, {**params, "until": last_ms}))
 
-        until_ms = int(time.time() * 1000) + self.context.clock_offset_ms() + _LATER_MS
-        return rows_by_span(ask, since_ms, until_ms, step_ms=step_ms, page=_PAGE)
+        until_ms = self.later_ms() if until_ms is None else until_ms
+        return row_spans(ask, since_ms, until_ms, step_ms=step_ms, page=self.page)
+
+    def later_ms(self) -> int:
+        """Tell a moment a little later than the venue's now, so that a clock that is off hides nothing."""
+        return self.venue_now_ms() + _LATER_MS
 
     def balance_queries(self) -> Mapping[str, Mapping[str, Any]]:
         """Name the two wallets."""
         return {"spot": {"type": "spot"}, "usdm": USDM}
+
+    def positions_values(self, raw: Row) -> Mapping[str, Decimal]:
+        """Read the unrealised gains of USDⓈ-M: ccxt's total is the margin balance, which has them in it."""
+        info: Row = raw.get("info") or {}
+        return {str(row["asset"]): to_decimal(row["unrealizedProfit"]) for row in info.get("assets") or ()}
+
+    def positions(self) -> list[Position]:
+        """List open positions, with the leverage that the venue keeps apart from them."""
+        found = super().positions()
+        if not found:
+            return []
+        leverages = self._leverages()
+        names = {each.symbol: self.instrument(each.symbol).native_id for each in found}
+        return [replace(each, leverage=leverages.get(names[each.symbol])) for each in found]
+
+    def _leverages(self) -> Mapping[str, Decimal | None]:
+        """Ask for the leverage of each contract; none where that takes long: no position is to be late for it."""
+        until = time.monotonic() + _PATIENCE_S
+        try:
+            rows = self.read(lambda exchange: exchange.fapiPrivateGetSymbolConfig(), cost=_CONFIG_COST, until=until)
+            return self.reading(lambda: {str(row["symbol"]): to_decimal_or_none(row["leverage"]) for row in rows})
+        except CrossbookError:
+            return {}
 
     def position_queries(self) -> Iterable[Mapping[str, Any]]:
         """Ask for the positions of USDⓈ-M."""

@@ -1,13 +1,11 @@
-"""What Bybit's private answers mean: its codes, fundings and permissions (bybit-exchange.github.io/docs/v5)."""
+"""What Bybit's private answers mean: its codes and permissions (bybit-exchange.github.io/docs/v5)."""
 
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from domain.errors import CrossbookError, Maintenance, OutcomeUnknown, RateLimited, Refused, Unavailable
-from domain.instruments import Instrument
-from domain.money import to_decimal
-from domain.orders import FundingPayment, KeyPermissions
+from domain.orders import KeyPermissions
 
 READS: Mapping[str, type[CrossbookError]] = {
     "10000": Unavailable,
@@ -30,23 +28,6 @@ def code_of(error: Exception) -> str:
     """Read the code of an answer from what ccxt raises with the body in it; empty where there is none."""
     found = re.search(r'"retCode":\s*"?(\d+)', str(error))
     return found[1] if found else ""
-
-
-def read_payment(row: Mapping[str, Any], instrument: Instrument) -> FundingPayment:
-    """Read an execution of the kind Funding.
-
-    `execFee` is positive where it was paid (docs: order/execution), and `feeRate` is what the position's side paid.
-    """
-    rate = to_decimal(row["feeRate"]) if row.get("feeRate") else None
-    return FundingPayment(
-        venue=instrument.venue,
-        symbol=instrument.symbol,
-        payment_id=str(row["execId"]),
-        time_ms=int(row["execTime"]),
-        amount=-to_decimal(row["execFee"]),
-        currency=instrument.settle or instrument.quote,
-        rate=rate if rate is None or row["side"] == "Buy" else -rate,
-    )
 
 
 def read_permissions(answer: Mapping[str, Any]) -> KeyPermissions:

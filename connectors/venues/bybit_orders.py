@@ -1,62 +1,35 @@
 """Bybit v5, private side: orders of spot, linear and inverse in the unified account.
 
-Sources: bybit-exchange.github.io/docs/v5 (order, position, account, user, error), ccxt 4.5.90. ccxt does not translate
-`clientOrderId` in a cancel or a look-up and reads an answer without a result as an empty list, so lists are read here.
+Sources: bybit-exchange.github.io/docs/v5 (order, user, error), ccxt 4.5.90. ccxt does not translate `clientOrderId`
+in a cancel or a look-up.
 """
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from connectors.ccxt_errors import Operation, tidy
-from connectors.ccxt_orders import read_fill, read_position
+from connectors.ccxt_errors import Operation
 from connectors.ccxt_signed import is_not_found
-from connectors.ccxt_trading import CcxtTrading
 from connectors.trading import EVERY_TYPE, UNIQUE_EVER, OrderRate, OrderRef, TradingRules
-from connectors.venues.bybit_answers import ORDERS, READS, code_of, read_payment, read_permissions
-from domain.errors import BadAnswer, CrossbookError, OutcomeUnknown
+from connectors.venues.bybit_answers import ORDERS, code_of
+from connectors.venues.bybit_history import BybitHistory
+from connectors.venues.bybit_reads import EVERYWHERE, WEEK_MS, Row, by_symbol
+from domain.errors import CrossbookError, OutcomeUnknown
 from domain.instruments import FUTURE, PERPETUAL, SPOT, Instrument
-from domain.orders import (
-    BUY,
-    CANCELLED,
-    FOK,
-    GTC,
-    IOC,
-    TRIGGER,
-    TRIGGERED,
-    Fill,
-    FundingPayment,
-    KeyPermissions,
-    OrderReport,
-    OrderSpec,
-    Position,
-)
+from domain.orders import BUY, CANCELLED, FOK, GTC, IOC, TRIGGER, TRIGGERED, OrderReport, OrderSpec
 
 if TYPE_CHECKING:
     from ccxt.base.exchange import Exchange
 
     from connectors.ccxt_session import CcxtSession
 
-T = TypeVar("T")
-Row = Mapping[str, Any]
-
 _TRADED = frozenset({SPOT, PERPETUAL, FUTURE})
 _RECV_WINDOW_MS = 5000
-_WEEK_MS = 7 * 86_400_000
-_KEPT_MS = 104 * _WEEK_MS
-_MAX_PAGES = 200
 _SPOT_FILTERS = ("Order", "StopOrder", "tpslOrder")
-_EVERYWHERE = (
-    {"category": "spot"},
-    {"category": "linear", "settleCoin": "USDT"},
-    {"category": "linear", "settleCoin": "USDC"},
-    {"category": "inverse"},
-)
 
 
-class BybitTrading(CcxtTrading):
+class BybitTrading(BybitHistory):
     """Bybit's private side."""
 
     rules = TradingRules(
@@ -90,22 +63,6 @@ class BybitTrading(CcxtTrading):
         "unifiedMarginStatus": 6,
         "recvWindow": _RECV_WINDOW_MS,
     }
-
-    def read(self, work: "Callable[[Exchange], T]", *, cost: float | None = None) -> T:
-        """Make a signed read; trouble of the venue's own is asked again."""
-
-        def explained(exchange: "Exchange") -> T:
-            try:
-                return work(exchange)
-            except CrossbookError:
-                raise
-            except Exception as error:
-                kind = READS.get(code_of(error))
-                if kind is None:
-                    raise
-                raise kind(f"{self.venue}: {tidy(str(error))}", venue=self.venue) from error
-
-        return super().read(explained, cost=cost)
 
     def meant_by(self, error: Exception, operation: Operation, session: "CcxtSession", *, sent: bool) -> CrossbookError:
         found = super().meant_by(error, operation, session, sent=sent)
@@ -146,7 +103,7 @@ class BybitTrading(CcxtTrading):
 
     def cancel_all(self, instrument: Instrument) -> None:
         """Cancel every order of an instrument: on spot each family takes a call of its own."""
-        named = _named(instrument)
+        named = by_symbol(instrument)
         calls = [{**named, "orderFilter": kind} for kind in _SPOT_FILTERS] if instrument.kind == SPOT else [named]
         failed: list[CrossbookError] = []
         for query in calls:
@@ -166,54 +123,25 @@ class BybitTrading(CcxtTrading):
         """Look among the open and the lately ended orders, then in the history."""
         name = {"orderId": ref.order_id} if ref.order_id is not None else {"orderLinkId": ref.client_id}
         for method in ("privateGetV5OrderRealtime", "privateGetV5OrderHistory"):
-            found = self._orders(method, {**_named(ref.instrument), **name})
+            found = self._orders(method, {**by_symbol(ref.instrument), **name})
             if found:
                 return found[0]
         return None
 
     def open_orders(self, instrument: Instrument | None = None) -> list[OrderReport]:
         """List what is open, conditional orders included; options are left out."""
-        queries = _EVERYWHERE if instrument is None else (_named(instrument),)
+        queries = EVERYWHERE if instrument is None else (by_symbol(instrument),)
         return [report for query in queries for report in self._orders("privateGetV5OrderRealtime", query)]
 
     def closed_orders(self, instrument: Instrument, since_ms: int) -> list[OrderReport]:
         """List finished orders: the history week by week, and what ended too lately to be in it."""
-        named = _named(instrument)
+        named = by_symbol(instrument)
         recent = {**named, "openOnly": 2 if instrument.product == "inverse" else 1}
         found = self._orders("privateGetV5OrderRealtime", recent)
-        for window in self._weeks(since_ms):
+        for window in self.windows(since_ms, WEEK_MS):
             found += self._orders("privateGetV5OrderHistory", {**named, **window})
         kept = {report.order_id: report for report in found if (report.created_ms or 0) >= since_ms}
         return sorted(kept.values(), key=lambda report: report.created_ms or 0)
-
-    def fills(self, instrument: Instrument, since_ms: int) -> list[Fill]:
-        """List own trades, oldest first."""
-        found = {}
-        for row, raw in self._executions(instrument, since_ms, "Trade"):
-            fill = self.reading(read_fill, raw, instrument, row.get("orderLinkId") or None)
-            found[fill.trade_id] = replace(fill, fee_currency=row.get("feeCurrency") or fill.fee_currency)
-        return sorted(found.values(), key=lambda fill: (fill.time_ms, fill.trade_id))
-
-    def funding_payments(self, instrument: Instrument, since_ms: int) -> list[FundingPayment]:
-        """List funding; Bybit counts what was paid as positive, and states the rate as the position's side paid it."""
-        rows = self._executions(instrument, since_ms, "Funding")
-        found = {str(row["execId"]): self.reading(read_payment, row, instrument) for row, _ in rows}
-        return sorted(found.values(), key=lambda payment: payment.time_ms)
-
-    def positions(self) -> list[Position]:
-        """List open positions of all but options."""
-        found = []
-        for query in _EVERYWHERE[1:]:
-            for row, raw in self._rows("privateGetV5PositionList", query, "parse_position"):
-                position = self.reading(read_position, raw, self.instrument(str(raw["symbol"])))
-                if position is not None:
-                    updated = int(row["updatedTime"]) if row.get("updatedTime") else None
-                    found.append(replace(position, updated_ms=updated))
-        return found
-
-    def permissions(self) -> KeyPermissions:
-        """Ask what the key may do."""
-        return self.reading(read_permissions, self.ask("privateGetV5UserQueryApi"))
 
     def reading_order(self, raw: Row, instrument: Instrument) -> OrderReport:
         """Add what ccxt leaves out: that it is post-only, why it ended, and that what was left is cancelled."""
@@ -229,39 +157,4 @@ class BybitTrading(CcxtTrading):
         )
 
     def _orders(self, method: str, query: Row) -> list[OrderReport]:
-        return self.orders_of([raw for _, raw in self._rows(method, query, "parse_order")])
-
-    def _executions(self, instrument: Instrument, since_ms: int, kind: str) -> Iterator[tuple[Row, Row]]:
-        for window in self._weeks(since_ms):
-            query = {**_named(instrument), "execType": kind, **window}
-            yield from self._rows("privateGetV5ExecutionList", query, "parse_trade", 100)
-
-    def _rows(self, method: str, query: Row, parse: str, limit: int = 50) -> list[tuple[Row, Row]]:
-        """Read all pages of a list: each row as it came, and as ccxt parses it."""
-        kind = "spot" if query["category"] == "spot" else "contract"
-
-        def page(asked: Row, exchange: "Exchange") -> tuple[list[tuple[Row, Row]], str]:
-            result = getattr(exchange, method)(asked)["result"]
-            parsed = getattr(exchange, parse)
-            rows = [(row, parsed(row, exchange.safe_market(row["symbol"], None, None, kind))) for row in result["list"]]
-            return rows, result.get("nextPageCursor") or ""
-
-        found: list[tuple[Row, Row]] = []
-        asked = {**query, "limit": limit}
-        for _ in range(_MAX_PAGES):
-            rows, cursor = self.read(partial(page, asked))
-            found += rows
-            if not rows or not cursor:
-                return found
-            asked["cursor"] = cursor
-        raise BadAnswer(f"{self.venue} lists more than {_MAX_PAGES} pages.", venue=self.venue)
-
-    def _weeks(self, since_ms: int) -> Sequence[Mapping[str, int]]:
-        """Cut the time until now (the venue's clock) in pieces as long as Bybit allows; it keeps two years (ms)."""
-        until_ms = time.time_ns() // 1_000_000 + self.context.clock_offset_ms() + 1_000
-        starts = range(max(since_ms, until_ms - _KEPT_MS), until_ms, _WEEK_MS)
-        return [{"startTime": start, "endTime": min(start + _WEEK_MS - 1, until_ms)} for start in starts]
-
-
-def _named(instrument: Instrument) -> dict[str, str]:
-    return {"category": str(instrument.product), "symbol": instrument.native_id}
+        return self.orders_of([raw for _, raw in self.parsed(method, query, "parse_order")])

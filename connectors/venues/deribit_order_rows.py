@@ -1,8 +1,8 @@
-"""Deribit's rows of an account, read into the project's terms: orders, trades, positions, balances, the log.
+"""Deribit's rows of an account, read into the project's terms: orders, trades, positions, balances.
 
-Sources: docs.deribit.com (private/get_order_state, get_user_trades_*, get_positions, get_account_summaries,
-get_transaction_log). ccxt drops the label, the trigger price and the state `triggered`, and has no size of linear
-positions that is sure to be in coins, so the rows are read here.
+Sources: docs.deribit.com (private/get_order_state, get_user_trades_*, get_positions, get_account_summaries). ccxt drops
+the label, the trigger price and the state `triggered`, and has no size of linear positions that is sure to be in coins,
+so the rows are read here.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,7 +29,6 @@ from domain.orders import (
     TRIGGER,
     Balance,
     Fill,
-    FundingPayment,
     KeyPermissions,
     OrderReport,
     Position,
@@ -155,35 +154,32 @@ def read_position(row: Row, instrument: Instrument) -> Position | None:
         liquidation_price=to_decimal_or_none(row.get("estimated_liquidation_price")) or None,
         leverage=to_decimal_or_none(row.get("leverage")),
         margin_mode="cross",
-        unrealized=to_decimal_or_none(row.get("floating_profit_loss")),
-        realized=to_decimal_or_none(row.get("realized_profit_loss")),
+        # `floating_profit_loss` counts from the last daily settlement, `realized_profit_loss` as well.
+        unrealized=to_decimal_or_none(row.get("total_profit_loss")),
     )
 
 
-def read_balance(row: Row, venue: str) -> Balance | None:
-    """Read a currency's summary; None where there is nothing. With cross collateral what is free is shared by all."""
+def session_funding(row: Row) -> Decimal:
+    """Read what of a position's funding has come to in this session; it is in the equity, and not paid yet."""
+    return to_decimal_or_none(row.get("realized_funding")) or Decimal(0)
+
+
+def read_balance(row: Row, venue: str, accrued: Decimal) -> Balance | None:
+    """Read a currency's summary; None where there is nothing. With cross collateral what is free is shared by all.
+
+    Equity is `balance` (cash after the last daily settlement, which pays open gains, too), the session's gains of
+    futures, and `options_value`. `futures_pl` is what open futures have gained since they were opened.
+
+    Args:
+        accrued: the funding of the running session, which is in the equity.
+    """
     total, free = to_decimal(row["equity"]), to_decimal_or_none(row.get("available_funds"))
     if not total and not free:
         return None
     shared = bool(row.get("cross_collateral_enabled"))
     used = None if free is None or shared else total - free
-    return Balance(venue, str(row["currency"]), free, used, total)
-
-
-def read_settlement(row: Row, instrument: Instrument) -> FundingPayment | None:
-    """Read a daily settlement: the session's funding (`total_interest_pl`), above zero where received."""
-    paid = row.get("total_interest_pl")
-    amount = to_decimal_or_none(row.get("interest_pl") if paid is None else paid)
-    if not amount:
-        return None
-    return FundingPayment(
-        venue=instrument.venue,
-        symbol=instrument.symbol,
-        payment_id=str(row["id"]),
-        time_ms=read_ms(row["timestamp"]),
-        amount=amount,
-        currency=str(row["currency"]),
-    )
+    value = sum((to_decimal(row.get(name) or 0) for name in ("futures_pl", "options_value")), accrued)
+    return Balance(venue, str(row["currency"]), free, used, total, positions_value=value)
 
 
 def read_scope(scope: str) -> KeyPermissions:

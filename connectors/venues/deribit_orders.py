@@ -12,8 +12,9 @@ from connectors.ccxt_errors import Operation
 from connectors.ccxt_signed import is_not_found
 from connectors.trading import EVERY_TYPE, NOT_UNIQUE, OrderRate, OrderRef, TradingRules
 from connectors.venues import deribit_order_rows as rows
+from connectors.venues.deribit_history import DeribitHistory
 from connectors.venues.deribit_order_rows import Row
-from connectors.venues.deribit_reads import DeribitReads, currencies_of
+from connectors.venues.deribit_reads import currencies_of
 from connectors.venues.deribit_refusals import meaning
 from domain.errors import CrossbookError, OutcomeUnknown, Refused
 from domain.instruments import FUTURE, KINDS, OPTION, PERPETUAL, SPOT, Instrument
@@ -45,7 +46,7 @@ _CLOCKS_MS = 60_000
 _DERIVATIVES = frozenset({PERPETUAL, FUTURE, OPTION})
 
 
-class DeribitTrading(DeribitReads):
+class DeribitTrading(DeribitHistory):
     """Deribit's private side."""
 
     rules = TradingRules(

@@ -13,18 +13,15 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from connectors.base import Capabilities, Connector, VenueContext
+from connectors.venues.deriv_errors import ERRORS
 from domain.books import TICKS
 from domain.errors import (
     BadAnswer,
     ConfigError,
     CrossbookError,
     Maintenance,
-    MarketClosed,
-    NotListed,
-    RateLimited,
     Refused,
     Unauthorized,
-    Unavailable,
 )
 from domain.instruments import SPOT, Instrument
 from domain.money import to_decimal, to_decimal_or_none
@@ -48,23 +45,6 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "pip": ("pip", "pip_size"),
 }
 """Our name -> the names of v3, then of the newer API (developers.deriv.com)."""
-
-
-ERRORS: Mapping[str, type[CrossbookError]] = {
-    "InvalidSymbol": NotListed,
-    "MarketIsClosed": MarketClosed,
-    "RateLimit": RateLimited,
-    "AuthorizationRequired": Unauthorized,
-    "InvalidToken": Unauthorized,
-    "PermissionDenied": Unauthorized,
-    "InvalidAppID": Unauthorized,
-    "ServiceUnavailable": Maintenance,
-    "WrongResponse": Unavailable,
-    "InternalServerError": Unavailable,
-    "InputValidationFailed": Refused,
-    "UnrecognisedRequest": Refused,
-}
-"""Deriv's codes; one that is not here is a refusal as well."""
 
 
 class Deriv(Connector):
@@ -101,6 +81,16 @@ class Deriv(Connector):
     def fetch_clock_ms(self) -> int:
         """Ask for the venue's time, which it tells in seconds: the middle of that second is meant."""
         return self._read({"time": 1}, lambda answer, _: _seconds(answer["time"]) + 500)
+
+    def fetch_closes(self, instrument: Instrument, since_ms: int, until_ms: int) -> dict[int, Decimal]:
+        """Ask for candles of a minute: what their last tick was at, the middle of bid and ask."""
+        from connectors.venues.deriv_candles import read_closes, request_of, windows
+
+        found: dict[int, Decimal] = {}
+        for start_ms, end_ms in windows(since_ms, until_ms):
+            answer = self._read(request_of(instrument.native_id, start_ms, end_ms), lambda told, _: read_closes(told))
+            found |= {moment: price for moment, price in answer.items() if start_ms <= moment <= end_ms}
+        return found
 
     def fetch_maintenance(self) -> str | None:
         """Ask for the site's status; its words when it is not up."""

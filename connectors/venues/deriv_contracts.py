@@ -25,6 +25,7 @@ OPPOSITE = {BUY: SELL, SELL: BUY}
 CLOSING = ":sell"
 """Marks the id of an order that closed the contract before it."""
 _CENT = Decimal("0.01")
+_NOTHING = Decimal(0)
 _SIZE_STEP = Decimal("1E-8")
 _SHORTCODE = re.compile(r"(MULTUP|MULTDOWN)_(\w+?)_(\d+(?:\.\d+)?)_(\d+)_(\d{9,11})_(\d{9,11})(?:_.*)?", re.ASCII)
 
@@ -173,8 +174,28 @@ def closing_of(contract: Contract, instrument: Instrument, client_id: str | None
     )
 
 
+def gained(contract: Contract) -> Decimal | None:
+    """Return what a closed contract's exposure has moved by, before its commission; None where it is not known."""
+    if contract.size is None or contract.entry is None or contract.exit is None:
+        return None
+    moved = contract.size * (contract.exit - contract.entry)
+    return moved if contract.side == BUY else -moved
+
+
+def settling_fee(contract: Contract) -> Decimal | None:
+    """Return what the venue kept of a closed contract beside its commission; below zero it paid more.
+
+    The venue pays in whole cents and lets nobody lose more than the stake, while a fill is an exposure to eight
+    decimals at a spot. With this difference as the fee of the sale, gains less fees are what was paid, to the cent.
+    """
+    moved = gained(contract)
+    if moved is None or contract.profit is None:
+        return None
+    return moved - (contract.commission or _NOTHING) - contract.profit
+
+
 def fills_of(contract: Contract, instrument: Instrument) -> list[Fill]:
-    """List the trades of a contract: its purchase, which carries the commission, and its sale."""
+    """List the trades of a contract: its purchase, which carries the commission, and its sale (`settling_fee`)."""
     size, found = contract.size, []
     if size is None or contract.entry is None:
         return []
@@ -194,16 +215,18 @@ def fills_of(contract: Contract, instrument: Instrument) -> list[Fill]:
     )
     found.append(opened)
     if contract.exit is not None and contract.sold_ms is not None:
-        sold = {"trade_id": str(contract.sell_id), "order_id": f"{contract.id}{CLOSING}", "fee": Decimal(0)}
+        sold = {"trade_id": str(contract.sell_id), "order_id": f"{contract.id}{CLOSING}"}
+        kept = settling_fee(contract)
         shown = {"side": OPPOSITE[contract.side], "price": contract.exit, "time_ms": contract.sold_ms}
-        found.append(replace(opened, **sold, **shown))  # type: ignore[arg-type]
+        found.append(replace(opened, **sold, **shown, fee=kept))  # type: ignore[arg-type]
     return found
 
 
 def position_of(contracts: Sequence[Contract], instrument: Instrument) -> Position | None:
     """Sum contracts of one symbol and one way; None where none has begun.
 
-    The liquidation price is the stop-out that comes first.
+    The liquidation price is the stop-out that comes first. What the venue tells as profit is after the commission and
+    in whole cents, so that it is no unrealised gain as other venues mean it: that is left None.
     """
     begun = [(contract, size) for contract in contracts if (size := contract.size)]
     if not begun:
@@ -222,7 +245,6 @@ def position_of(contracts: Sequence[Contract], instrument: Instrument) -> Positi
         liquidation_price=(max(stops) if is_long else min(stops)) if stops else None,
         leverage=Decimal(multipliers.pop()) if len(multipliers) == 1 else None,
         margin_mode="isolated",
-        unrealized=sum((contract.profit or Decimal(0) for contract, _ in begun), Decimal(0)),
         updated_ms=max(contract.bought_ms for contract, _ in begun),
     )
 
@@ -240,6 +262,13 @@ def multipliers_of(available: Iterable[Row], kind: str) -> list[int]:
     """List the multipliers that a kind of contract is offered with (rows of `contracts_for`)."""
     ranges = [row.get("multiplier_range") or [] for row in available if row["contract_type"] == kind]
     return sorted({int(number) for numbers in ranges for number in numbers})
+
+
+def fits(size: Decimal, contract: Contract) -> bool:
+    """Tell whether a size is that of a contract, to what a cent of its stake is worth."""
+    if contract.size is None or contract.entry is None:
+        return False
+    return abs(size - contract.size) <= exposure(_CENT, contract.terms.multiplier, contract.entry)
 
 
 def sizes_text(contracts: Iterable[Contract]) -> str:

@@ -12,11 +12,15 @@ from connectors.trading import OrderRef
 from connectors.venues.deriv_contracts import Bought, Contract, Terms, read_bought, read_contract
 from connectors.venues.deriv_session import CallRefused, PrivateCalls
 from domain.errors import BadAnswer, OutcomeUnknown
+from domain.money import to_decimal
+from domain.time import read_ms
 
 Row = Mapping[str, Any]
 
 CLAIMED = "claimed"
 """A fact that whoever looks an order up may add: ids, with commas, of contracts that are other orders of ours."""
+TRADES = frozenset({"buy", "sell"})
+"""What the statement calls purchases and sales."""
 NEARBY_MS = 15_000
 """A purchase this long after ours was prepared cannot be ours, if only just: it is left to a human."""
 _PAGE, _MAX_PAGES = 999, 50
@@ -61,11 +65,20 @@ class History:
         found = [self.contract(bought.contract_id) for bought in mine]
         return [contract for contract in found if contract is not None and contract.sold_ms is None]
 
+    def stated(self, since_ms: int) -> list[Row]:
+        """List all transactions since (epoch ms; the venue counts whole seconds), oldest first.
+
+        Raises:
+            OutcomeUnknown: there are more than are read at once.
+        """
+        rows = self._statement(**({"date_from": since_ms // 1000} if since_ms > 0 else {}))
+        return sorted(rows, key=lambda row: (int(row["transaction_time"]), int(row["transaction_id"])))
+
     def traded(self, symbol: str, since_ms: int) -> list[Contract]:
         """List multipliers of a symbol that were bought or sold since, oldest first."""
         numbers: dict[int, None] = {}
         for row in self._statement(date_from=since_ms // 1000):
-            if row["action_type"] in ("buy", "sell"):
+            if row["action_type"] in TRADES:
                 bought = read_bought(row)
                 if bought is not None and bought.terms.symbol == symbol.upper():
                     numbers[bought.contract_id] = None
@@ -140,4 +153,11 @@ class History:
 
 
 def _identified(row: Row) -> tuple[int, Row]:
+    """Check that a transaction has what it is read for. Raises KeyError, TypeError or ValueError."""
+    read_ms(row["transaction_time"])
+    to_decimal(row["amount"])
+    if row["action_type"] in TRADES:
+        int(row["contract_id"])
+        if not row["shortcode"]:  # without one nobody can tell what it was
+            raise ValueError("a trade without a short code")
     return int(row["transaction_id"]), row

@@ -8,19 +8,21 @@ An order whose answer was lost is looked for among the purchases after the last 
 type, symbol, stake and multiplier, bought with our app_id, and not known as another order of ours.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from connectors.trading import NO_IDS, Instruments, OrderRate, OrderRef, Trading, TradingRules
+from connectors.trading import NO_IDS, FillSpan, Instruments, OrderRate, OrderRef, Traded, Trading, TradingRules
 from connectors.venues import deriv_contracts as contracts
 from connectors.venues.deriv import TEST_APP_ID
 from connectors.venues.deriv_contracts import CLOSING, OPPOSITE, TYPE_OF
 from connectors.venues.deriv_history import History
-from connectors.venues.deriv_session import Line, PrivateCalls
+from connectors.venues.deriv_session import Line, PrivateCalls, read_offer, read_receipt
+from connectors.venues.deriv_statement import Statement
 from domain.errors import ConfigError, NotSent, Refused, Unavailable, Unsupported
 from domain.instruments import SPOT, Instrument
 from domain.money import plain, to_decimal
+from domain.movements import Delivery, Transfer
 from domain.orders import MARKET, Balance, Fill, KeyPermissions, OrderReport, OrderSpec, Position
 from domain.time import read_ms
 
@@ -33,14 +35,6 @@ class _Ready(NamedTuple):
 
     line: Line
     frame: Mapping[str, Any]
-
-
-class _Offer(NamedTuple):
-    """A proposal: what it costs, and when it was made (epoch milliseconds, the venue's clock)."""
-
-    id: str
-    price: Decimal
-    at_ms: int
 
 
 class DerivTrading(Trading):
@@ -86,6 +80,7 @@ class DerivTrading(Trading):
         self.calls = PrivateCalls(connector)
         app_id = str(connector.context.settings.options.get("app_id", TEST_APP_ID))
         self.history = History(self.calls, app_id)
+        self.statement = Statement(self.calls, self.history)
         self._instruments = instruments
         self._ready: dict[str, _Ready] = {}
         self._facts: dict[str, Mapping[str, str]] = {}
@@ -131,7 +126,7 @@ class DerivTrading(Trading):
             line.close()
             raise NotSent(f"The offer of {self.venue} was not taken in time; nothing was sent.", venue=self.venue)
         call = next(iter(frame))
-        number, time_ms = self.calls.once(line, frame, lambda answer: _receipt(answer[call]))
+        number, time_ms = self.calls.once(line, frame, lambda answer: read_receipt(answer[call]))
         if not spec.reduce_only:
             self.history.claims[number] = spec.client_id
         return OrderReport(
@@ -194,16 +189,30 @@ class DerivTrading(Trading):
 
     def fills(self, instrument: Instrument, since_ms: int) -> list[Fill]:
         """List purchases and sales of multipliers as trades at the spot, oldest first."""
-        traded = self.history.traded(instrument.native_id, since_ms)
-        found = [fill for contract in traded for fill in contracts.fills_of(contract, instrument)]
-        recent = [fill for fill in found if fill.time_ms >= since_ms // 1000 * 1000]
-        return sorted(recent, key=lambda fill: (fill.time_ms, fill.trade_id))
+        return [fill for span in self.fill_spans(instrument, since_ms) for fill in span.fills]
+
+    def fill_spans(self, instrument: Instrument, since_ms: int) -> Iterator[FillSpan]:
+        """Yield them span by span: the statement is read at once, each contract when its turn comes."""
+        return self.statement.fill_spans(instrument, since_ms)
+
+    def traded(self, since_ms: int) -> Traded:
+        """Name what multipliers were bought and sold on since, wherever that was done."""
+        return self.statement.traded(since_ms, self._instruments.all())
+
+    def deliveries(self, instrument: Instrument, since_ms: int) -> list[Delivery]:
+        """List nothing: a multiplier that the venue closes is a sale."""
+        return []
+
+    def transfers(self, since_ms: int) -> list[Transfer]:
+        """List what moved the cash beside multipliers."""
+        return self.statement.transfers(since_ms)
 
     def balances(self) -> list[Balance]:
-        """Tell the cash; stakes of open contracts have left it."""
+        """Tell the cash; the stakes of open contracts have left it, which `positions_value` tells (below zero)."""
         row = self.calls.read({"balance": 1}, lambda answer: answer["balance"])
-        cash = to_decimal(row["balance"])
-        return [Balance(self.venue, str(row["currency"]), cash, None, cash)] if cash else []
+        cash, staked = to_decimal(row["balance"]), self.statement.staked()
+        found = Balance(self.venue, str(row["currency"]), cash, None, cash, positions_value=-staked)
+        return [found] if cash or staked else []
 
     def positions(self) -> list[Position]:
         """Sum open multipliers per symbol, those that win upwards and downwards apart."""
@@ -242,7 +251,7 @@ class DerivTrading(Trading):
                 hint=f"A stake of 1 opens about {plain(least)}.",
             )
         request = {"proposal": 1, "amount": float(stake), "currency": self.calls.currency, **asked}
-        line, offer = self.calls.read_on(request, lambda answer: _offer(answer["proposal"]))
+        line, offer = self.calls.read_on(request, lambda answer: read_offer(answer["proposal"]))
         if offer.price > stake:
             line.close()
             raise Refused(f"{self.venue} asks {offer.price} for a stake of {stake}.", venue=self.venue)
@@ -253,7 +262,7 @@ class DerivTrading(Trading):
     def _closing(self, instrument: Instrument, spec: OrderSpec) -> tuple[dict[str, str], _Ready]:
         side = OPPOSITE[spec.side]
         held = [contract for contract in self.history.open(instrument.native_id) if contract.side == side]
-        chosen = next((contract for contract in held if _fits(spec.size, contract)), None)
+        chosen = next((contract for contract in held if contracts.fits(spec.size, contract)), None)
         if chosen is None:
             reason = "has no contract of this size" if held else f"has no open {TYPE_OF[side]} contract"
             raise Refused(
@@ -278,20 +287,3 @@ class DerivTrading(Trading):
                 hint=f"Set venues.{self.venue}.options.multiplier to one of {', '.join(map(str, offered))}.",
             )
         return int(wanted)
-
-
-def _offer(row: Mapping[str, Any]) -> _Offer:
-    return _Offer(str(row["id"]), to_decimal(row["ask_price"]), read_ms(row["date_start"]) * 1000)
-
-
-def _receipt(row: Mapping[str, Any]) -> tuple[int, int | None]:
-    """Read contract id and time (epoch ms) of a purchase or a sale."""
-    return int(row["contract_id"]), read_ms(row["purchase_time"]) * 1000 if "purchase_time" in row else None
-
-
-def _fits(size: Decimal, contract: contracts.Contract) -> bool:
-    """Tell whether a size is that of a contract, to what a cent of its stake is worth."""
-    if contract.size is None or contract.entry is None:
-        return False
-    step = contracts.exposure(Decimal("0.01"), contract.terms.multiplier, contract.entry)
-    return abs(size - contract.size) <= step

@@ -8,11 +8,13 @@ a limit, a wrong frame, a missing login and a missing scope are refused before a
 import json
 import time
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from threading import Lock
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from connectors.trading import check_in_time, share_of
-from connectors.venues.deriv import ERRORS, MAX_IDLE_S, MAX_SKIPPED
+from connectors.venues.deriv import MAX_IDLE_S, MAX_SKIPPED
+from connectors.venues.deriv_errors import ERRORS
 from domain.errors import (
     BadAnswer,
     CredentialsError,
@@ -22,6 +24,8 @@ from domain.errors import (
     Refused,
     Unauthorized,
 )
+from domain.money import to_decimal
+from domain.time import read_ms
 
 if TYPE_CHECKING:
     from connectors.venues.deriv import Deriv
@@ -270,3 +274,21 @@ class PrivateCalls:
         if isinstance(account, dict) and all(isinstance(account.get(n), str) for n in ("loginid", "currency")):
             return account
         raise BadAnswer(f"{self.venue} logged us in without saying where.", venue=self.venue)
+
+
+class Offer(NamedTuple):
+    """A proposal: what it costs, and when it was made (epoch milliseconds, the venue's clock)."""
+
+    id: str
+    price: Decimal
+    at_ms: int
+
+
+def read_offer(row: Row) -> Offer:
+    """Read a proposal."""
+    return Offer(str(row["id"]), to_decimal(row["ask_price"]), read_ms(row["date_start"]) * 1000)
+
+
+def read_receipt(row: Row) -> tuple[int, int | None]:
+    """Read contract id and time (epoch ms) of a purchase or a sale."""
+    return int(row["contract_id"]), read_ms(row["purchase_time"]) * 1000 if "purchase_time" in row else None

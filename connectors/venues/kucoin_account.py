@@ -1,27 +1,32 @@
-"""KuCoin's balances, funding payments, and what the key may do. Source: docs.kucoin.com, Account Info."""
+"""KuCoin's balances, positions, and what the key may do. Source: docs.kucoin.com, Account Info."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from connectors.ccxt_orders import read_position
 from connectors.ccxt_trading import CcxtTrading
 from connectors.side_by_side import all_or_raise
-from connectors.venues.kucoin_order_rows import overview, payment, payment_page
+from connectors.venues.kucoin_order_rows import gross_gain, overview
 from domain.errors import Unsupported
-from domain.instruments import FUTURE, PERPETUAL, Instrument
-from domain.orders import Balance, FundingPayment, KeyPermissions, Position
+from domain.instruments import FUTURE, PERPETUAL
+from domain.orders import Balance, KeyPermissions, Position
 
 _DERIVATIVES = frozenset({PERPETUAL, FUTURE})
-_PAGE = 100
-_MAX_PAGES = 200
+_MAIN = "main"
+_NOTHING = Decimal(0)
 _TAKES_OUT = frozenset({"transfer", "withdrawal", "withdraw"})
 
 
 class KucoinAccount(CcxtTrading):
-    """What KuCoin tells about the account beside its orders."""
+    """What KuCoin tells of the account as it is now."""
 
     def balances(self) -> list[Balance]:
-        """List the spot account, and the futures account in every currency that contracts settle in."""
+        """List the spot account, the main one, and the futures account in every currency that contracts settle in.
+
+        Nothing of the main account is free for orders: it has to be transferred before.
+        """
         contracts = [i for i in self._instruments.all() if i.kind in _DERIVATIVES and i.settle]
         settles = sorted({str(i.settle) for i in contracts})
 
@@ -33,11 +38,12 @@ class KucoinAccount(CcxtTrading):
             )
 
         spot = super().balances
-        return [each for part in all_or_raise([spot, *map(futures, settles)]) for each in part]
+        found = [each for part in all_or_raise([spot, *map(futures, settles)]) for each in part]
+        return [each._replace(free=_NOTHING, used=each.total) if each.wallet == _MAIN else each for each in found]
 
     def balance_queries(self) -> Mapping[str, Mapping[str, Any]]:
-        """Name the spot account."""
-        return {"spot": {"type": "spot"}}
+        """Name the spot account, and the main one, where deposits arrive."""
+        return {"spot": {"type": "spot"}, _MAIN: {"type": "main"}}
 
     def positions(self) -> list[Position]:
         """List open positions. Raises Unsupported where a contract has two (hedge mode): neither would be the truth."""
@@ -49,22 +55,8 @@ class KucoinAccount(CcxtTrading):
             if position.symbol in found:
                 words = f"{self.venue}: {position.symbol} has a long and a short position (hedge mode)."
                 raise Unsupported(words, venue=self.venue, hint="Switch the account to one-way positions.")
-            found[position.symbol] = position
+            found[position.symbol] = replace(position, realized=self.reading(gross_gain, row["info"]))
         return list(found.values())
-
-    def funding_payments(self, instrument: Instrument, since_ms: int) -> list[FundingPayment]:
-        """List funding paid and received, oldest first; pages go back from the newest."""
-        found: dict[str, FundingPayment] = {}
-        query: dict[str, Any] = {"symbol": instrument.native_id, "startAt": since_ms, "maxCount": _PAGE}
-        for _ in range(_MAX_PAGES if instrument.kind == PERPETUAL else 0):
-            rows, more = self.reading(payment_page, self.ask("futuresPrivateGetFundingHistory", query))
-            page = [self.reading(payment, row, instrument) for row in rows]
-            fresh = {each.payment_id: each for each in page if each.payment_id not in found}
-            found |= fresh
-            if not fresh or not more or min(each.time_ms for each in page) < since_ms:
-                break
-            query["offset"] = page[-1].payment_id
-        return sorted((each for each in found.values() if each.time_ms >= since_ms), key=lambda each: each.time_ms)
 
     def permissions(self) -> KeyPermissions:
         """Read what the key may do; KuCoin says Transfer or Withdrawal for what takes money out."""

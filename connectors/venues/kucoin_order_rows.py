@@ -18,7 +18,7 @@ from domain.errors import (
     Unsupported,
 )
 from domain.instruments import SPOT, Instrument
-from domain.money import plain, to_decimal
+from domain.money import plain, to_decimal, to_decimal_or_none
 from domain.orders import (
     BUY,
     CANCELLED,
@@ -31,7 +31,6 @@ from domain.orders import (
     PRICED,
     TRIGGERED,
     Balance,
-    FundingPayment,
     OrderReport,
     OrderSpec,
 )
@@ -206,24 +205,15 @@ def clean_stop(report: OrderReport, *, fired: bool) -> OrderReport:
 
 
 def overview(row: Row, venue: str, currency: str) -> list[Balance]:
-    """Read the futures account of one currency, with what positions gain just now; nothing where it is empty."""
-    total, free = (to_decimal(str(row[name])) for name in ("accountEquity", "availableBalance"))
-    return [Balance(venue, currency, free, total - free, total, "futures")] if total or free else []
+    """Read the futures account of one currency; nothing where it is empty.
+
+    `accountEquity` is what trades, fees and funding have come to, and `unrealisedPNL`.
+    """
+    names = ("accountEquity", "availableBalance", "unrealisedPNL")
+    total, free, gain = (to_decimal(str(row[name])) for name in names)
+    return [Balance(venue, currency, free, total - free, total, "futures", gain)] if total or free else []
 
 
-def payment(row: Row, instrument: Instrument) -> FundingPayment:
-    """Read one funding payment."""
-    return FundingPayment(
-        venue=instrument.venue,
-        symbol=instrument.symbol,
-        payment_id=str(row["id"]),
-        time_ms=int(row["timePoint"]),
-        amount=to_decimal(str(row["funding"])),
-        currency=instrument.settle or str(row["settleCurrency"]),
-        rate=to_decimal(str(row["fundingRate"])),
-    )
-
-
-def payment_page(answer: Row) -> tuple[list[Row], bool]:
-    """Read a page of funding payments, and whether there is another."""
-    return list(answer["data"]["dataList"]), bool(answer["data"]["hasMore"])
+def gross_gain(row: Row) -> Decimal | None:
+    """Read what closing parts of a position has gained; `realisedPnl` counts fees and funding as well."""
+    return to_decimal_or_none(row.get("realisedGrossPnl"))

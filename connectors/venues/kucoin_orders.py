@@ -7,19 +7,17 @@ stop (KuCoin takes it for a fall then, a buy as well).
 A spot stop that fires becomes another order, with an id of its own and the stop's client id.
 """
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from connectors.ccxt_errors import Operation
-from connectors.ccxt_orders import read_fill
 from connectors.ccxt_signed import is_not_found
 from connectors.ccxt_spans import rows_by_span
 from connectors.trading import EVERY_TYPE, UNIQUE_OPEN, OrderRate, OrderRef, TradingRules
-from connectors.venues.kucoin_account import KucoinAccount
+from connectors.venues.kucoin_history import AHEAD_MS, WEEK_MS, KucoinHistory
 from connectors.venues.kucoin_order_rows import (
     acknowledged,
     checked,
@@ -42,7 +40,6 @@ from domain.orders import (
     REGULAR,
     TRIGGER,
     TRIGGERED,
-    Fill,
     OrderReport,
     OrderSpec,
 )
@@ -54,12 +51,11 @@ if TYPE_CHECKING:
 
 _TRADED = frozenset({SPOT, PERPETUAL, FUTURE})
 _DERIVATIVES = frozenset({PERPETUAL, FUTURE})
-_WEEK_MS, _KEPT_MS = 7 * 86_400_000, 90 * 86_400_000
-_SPOT_PAGE, _STOP_PAGE, _FUTURES_PAGE = 100, 500, 1_000
+_STOP_PAGE = 500
 _MAX_PAGES = 200
 
 
-class KucoinTrading(KucoinAccount):
+class KucoinTrading(KucoinHistory):
     """KuCoin's private side."""
 
     rules = TradingRules(
@@ -210,7 +206,7 @@ class KucoinTrading(KucoinAccount):
         """List orders in the book and stops that wait, of one instrument or of all."""
         found: dict[tuple[str, str | None], OrderReport] = {}
         for ask in self._open_lists(instrument):
-            for report in self.orders_of(self._pages(*ask)):
+            for report in self.orders_of(self._open_pages(*ask)):
                 found.setdefault((report.symbol, report.order_id), report)
         return list(found.values())
 
@@ -230,10 +226,11 @@ class KucoinTrading(KucoinAccount):
             found.append((symbol, {**every, "trigger": True}, _STOP_PAGE))
         if instrument is None or instrument.kind != SPOT:
             kind = {"type": "swap"} if instrument is None else {}
-            found += [(symbol, kind, _FUTURES_PAGE), (symbol, {**kind, "trigger": True}, _FUTURES_PAGE)]
+            page = self.page_sizes[PERPETUAL]
+            found += [(symbol, kind, page), (symbol, {**kind, "trigger": True}, page)]
         return found
 
-    def _pages(self, symbol: str | None, params: Mapping[str, Any], page: int) -> list[Mapping[str, Any]]:
+    def _open_pages(self, symbol: str | None, params: Mapping[str, Any], page: int) -> list[Mapping[str, Any]]:
         found: list[Mapping[str, Any]] = []
         for number in range(1, _MAX_PAGES):
             paging = {"pageSize": page, "currentPage": number} if page else {}
@@ -245,35 +242,17 @@ class KucoinTrading(KucoinAccount):
 
     def closed_orders(self, instrument: Instrument, since_ms: int) -> list[OrderReport]:
         """List finished orders; KuCoin lists no stops that were cancelled."""
-        spot = instrument.kind == SPOT
-        page, name = (_SPOT_PAGE, "limit") if spot else (_FUTURES_PAGE, "pageSize")
+        page, name = self.page_sizes[instrument.kind], "limit" if instrument.kind == SPOT else "pageSize"
 
         def ask(first_ms: int, last_ms: int) -> list[Mapping[str, Any]]:
             params = {"until": last_ms, name: page}
             rows: list[Mapping[str, Any]] = self.ask("fetch_closed_orders", instrument.symbol, first_ms, None, params)
             return rows
 
-        found = self.orders_of(self._spans(ask, since_ms, page))
+        first_ms, now_ms = self.kept_since(since_ms), self.venue_now_ms()
+        rows = rows_by_span(ask, first_ms, now_ms + AHEAD_MS, step_ms=WEEK_MS, page=page)
+        found = self.orders_of(rows)
         return sorted(found, key=lambda report: report.created_ms or 0)
-
-    def fills(self, instrument: Instrument, since_ms: int) -> list[Fill]:
-        """List own trades, oldest first."""
-        page = _SPOT_PAGE if instrument.kind == SPOT else _FUTURES_PAGE
-
-        def ask(first_ms: int, last_ms: int) -> list[Mapping[str, Any]]:
-            rows = self.ask("fetch_my_trades", instrument.symbol, first_ms, page, {"until": last_ms})
-            # Where two orders of ours meet, both fills have the trade's id; on spot each has one of its own.
-            return [{**row, "id": str(row["info"].get("id") or row["id"])} for row in rows]
-
-        found = [self.reading(read_fill, row, instrument) for row in self._spans(ask, since_ms, page)]
-        return sorted(found, key=lambda fill: (fill.time_ms, fill.trade_id))
-
-    def _spans(
-        self, ask: Callable[[int, int], list[Mapping[str, Any]]], since_ms: int, page: int
-    ) -> list[Mapping[str, Any]]:
-        """Collect rows week by week, which is the longest that KuCoin answers, of the three months that it keeps."""
-        now_ms = time.time_ns() // 1_000_000 + self.context.clock_offset_ms()
-        return rows_by_span(ask, max(since_ms, now_ms - _KEPT_MS), now_ms + 60_000, step_ms=_WEEK_MS, page=page)
 
     # --- reading -----------------------------------------------------------------------------------------------------
 

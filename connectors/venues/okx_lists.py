@@ -1,9 +1,8 @@
-"""OKX's private reads: one order, open and finished orders with their stops, own trades, funding, permissions.
+"""OKX's lists of orders: one order, open and finished orders with their stops, and how lists are read page by page.
 
 Sources: okx.com/docs-v5, ccxt 4.5.90 (its implicit methods; the rows are read in `okx_order_rows`).
 """
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,15 +10,14 @@ from typing import Any
 from connectors.ccxt_signed import is_not_found
 from connectors.ccxt_trading import CcxtTrading
 from connectors.trading import OrderRef
-from connectors.venues.okx_order_rows import Row, read_algo, read_bill, read_fill, read_order
+from connectors.venues.okx_order_rows import Row, read_algo, read_order
 from domain.errors import Refused, Unavailable
 from domain.instruments import OPTION, Instrument
-from domain.orders import OPEN, TRIGGER, Fill, FundingPayment, KeyPermissions, OrderReport
+from domain.orders import OPEN, TRIGGER, OrderReport
 
-_PAGE = 100
-_MAX_PAGES = 100
-_HOUR_MS = 3_600_000
-_KEPT_MS = 90 * 24 * _HOUR_MS
+MAX_PAGES = 100
+HOUR_MS = 3_600_000
+KEPT_MS = 90 * 24 * HOUR_MS
 _ALGOS = ("conditional,oco", "trigger", "move_order_stop")
 _ENDED_ALGOS = ("canceled", "order_failed")
 _COSTS = {
@@ -31,8 +29,17 @@ _COSTS = {
     "privateGetAccountConfig": 4.0,
     "privateGetAccountBills": 2.0,
     "privateGetAccountBillsArchive": 4.0,
+    "privateGetAccountBalance": 2.0,
+    "privateGetAccountPositions": 2.0,
+    "privateGetAssetBalances": 2.0,
+    "privateGetAssetDepositHistory": 2.0,
+    "privateGetAssetWithdrawalHistory": 2.0,
 }
 """In units of our budget, of which 20 may be spent in 2 s; 1 where nothing is said."""
+
+
+class EndlessList(Unavailable):
+    """A list has more pages than are read at once."""
 
 
 class OkxLists(CcxtTrading):
@@ -55,38 +62,14 @@ class OkxLists(CcxtTrading):
 
     def closed_orders(self, instrument: Instrument, since_ms: int) -> list[OrderReport]:
         """List finished orders of 3 months, and stops that ended without placing one."""
-        found = self._read(read_order, self._finished(instrument, since_ms))
+        found = self._read(read_order, self.finished(instrument, since_ms))
         if instrument.kind != OPTION:
             for kind in _ALGOS:
                 for state in _ENDED_ALGOS:
                     query = {"ordType": kind, "state": state, "instId": instrument.native_id}
-                    rows = self._pages("privateGetTradeOrdersAlgoHistory", query, "algoId", since_ms)
+                    rows = self.pages("privateGetTradeOrdersAlgoHistory", query, "algoId", since_ms)
                     found += self._read(read_algo, rows)
         return sorted(found, key=lambda report: report.created_ms or 0)
-
-    def fills(self, instrument: Instrument, since_ms: int) -> list[Fill]:
-        """List own trades of 3 months; those of a stop bear the stop's ids."""
-        method = self._recent("privateGetTradeFills", "privateGetTradeFillsHistory", since_ms, days=3)
-        rows = list(self._pages(method, {**_section(instrument), "begin": self._begin(since_ms)}, "billId"))
-        stops: Mapping[str, Row] = {}
-        if not all(row.get("clOrdId") for row in rows):
-            placed = (*self._finished(instrument, since_ms), *self.pending(instrument))
-            stops = {row["ordId"]: row for row in placed if row.get("algoId")}
-        found = [self.reading(read_fill, row, instrument, stops.get(row["ordId"])) for row in rows]
-        return sorted(found, key=lambda fill: (fill.time_ms, fill.trade_id))
-
-    def funding_payments(self, instrument: Instrument, since_ms: int) -> list[FundingPayment]:
-        """List funding of 3 months; OKX does not repeat the rate."""
-        method = self._recent("privateGetAccountBills", "privateGetAccountBillsArchive", since_ms, days=7)
-        query = {"instType": instrument.product, "type": "8", "ccy": instrument.settle, "begin": self._begin(since_ms)}
-        rows = [row for row in self._pages(method, query, "billId") if row["instId"] == instrument.native_id]
-        return [self.reading(read_bill, row, instrument) for row in reversed(rows)]
-
-    def permissions(self) -> KeyPermissions:
-        """Read what the key may do from the account's settings."""
-        rows = self._rows("privateGetAccountConfig", {})
-        allowed = self.reading(lambda: str(rows[0]["perm"]).split(","))
-        return KeyPermissions("read_only" in allowed, "trade" in allowed, "withdraw" in allowed)
 
     # --- how rows are asked for --------------------------------------------------------------------------------------
 
@@ -99,7 +82,7 @@ class OkxLists(CcxtTrading):
 
     def _one(self, method: str, query: Mapping[str, str]) -> Row | None:
         try:
-            rows = self._rows(method, query)
+            rows = self.rows(method, query)
         except Refused as error:
             if is_not_found(error):
                 return None
@@ -117,14 +100,14 @@ class OkxLists(CcxtTrading):
             order = self.reading(read_order, row, instrument)
             return replace(order, stop_price=stop.stop_price, created_ms=stop.created_ms)
         fired_ms = int(algo.get("triggerTime") or 0)
-        if self._now_ms() - fired_ms < 2 * _HOUR_MS:
+        if self.venue_now_ms() - fired_ms < 2 * HOUR_MS:
             return replace(stop, status=OPEN)  # lists lag: an order that was placed is told for two hours at least
         return replace(stop, reason="the order that it placed was cancelled without a fill")
 
     def pending(self, instrument: Instrument | None) -> list[Row]:
         """List what is in the book."""
-        query = {} if instrument is None else _section(instrument)
-        return list(self._pages("privateGetTradeOrdersPending", query, "ordId"))
+        query = {} if instrument is None else section(instrument)
+        return list(self.pages("privateGetTradeOrdersPending", query, "ordId"))
 
     def pending_algos(self, instrument: Instrument | None) -> list[Row]:
         """List the stops that wait, trailing ones and those of two legs too, but no iceberg, TWAP and chase orders."""
@@ -133,40 +116,45 @@ class OkxLists(CcxtTrading):
         query = {} if instrument is None else {"instId": instrument.native_id}
         found: list[Row] = []
         for kind in _ALGOS:
-            found += self._pages("privateGetTradeOrdersAlgoPending", {"ordType": kind, **query}, "algoId")
+            found += self.pages("privateGetTradeOrdersAlgoPending", {"ordType": kind, **query}, "algoId")
         return found
 
-    def _finished(self, instrument: Instrument, since_ms: int) -> list[Row]:
-        method = self._recent("privateGetTradeOrdersHistory", "privateGetTradeOrdersHistoryArchive", since_ms, days=7)
-        return list(self._pages(method, {**_section(instrument), "begin": self._begin(since_ms)}, "ordId"))
+    def finished(self, instrument: Instrument, since_ms: int) -> list[Row]:
+        """List what is in the book no more and has traded, or ended lately."""
+        method = self.recent("privateGetTradeOrdersHistory", "privateGetTradeOrdersHistoryArchive", since_ms, days=7)
+        return list(self.pages(method, {**section(instrument), "begin": self.begin(since_ms)}, "ordId"))
 
-    def _pages(self, method: str, query: Mapping[str, Any], mark: str, since_ms: int | None = None) -> Iterator[Row]:
-        """Walk a list from the newest row back, by the id of the last one; to `since_ms`, where one is given."""
+    def pages(
+        self, method: str, query: Mapping[str, Any], mark: str, since_ms: int | None = None, *, most: int = MAX_PAGES
+    ) -> Iterator[Row]:
+        """Walk a list from the newest row back, by the id of the last one; to `since_ms`, where one is given.
+
+        Raises EndlessList where it goes on after `most` pages.
+        """
         after: dict[str, str] = {}
-        for _ in range(_MAX_PAGES):
-            rows = self._rows(method, {**query, **after, "limit": str(_PAGE)})
+        for _ in range(most):
+            rows = self.rows(method, {**query, **after, "limit": str(self.page)})
             for row in rows:
                 if since_ms is not None and int(row["cTime"]) < since_ms:
                     return
                 yield row
-            if len(rows) < _PAGE:
+            if len(rows) < self.page:
                 return
             after = {"after": rows[-1][mark]}
-        raise Unavailable(f"{self.venue}: the list does not end.", venue=self.venue)
+        raise EndlessList(f"{self.venue}: the list does not end.", venue=self.venue)
 
-    def _rows(self, method: str, query: Mapping[str, Any]) -> Sequence[Row]:
+    def rows(self, method: str, query: Mapping[str, Any]) -> Sequence[Row]:
+        """Make one call and answer its rows."""
         answer = self.read(lambda exchange: getattr(exchange, method)(query), cost=_COSTS.get(method, 1.0))
         return self.reading(lambda: list(answer["data"]))
 
-    def _recent(self, recent: str, archive: str, since_ms: int, *, days: int) -> str:
+    def recent(self, recent: str, archive: str, since_ms: int, *, days: int) -> str:
         """Choose the list of the last days, which is up to date and cheap, where it reaches back far enough."""
-        return recent if since_ms > self._now_ms() - (days * 24 - 1) * _HOUR_MS else archive
+        return recent if since_ms > self.venue_now_ms() - (days * 24 - 1) * HOUR_MS else archive
 
-    def _begin(self, since_ms: int) -> str:
-        return str(max(since_ms, self._now_ms() - _KEPT_MS))
-
-    def _now_ms(self) -> int:
-        return time.time_ns() // 1_000_000 + self.context.clock_offset_ms()
+    def begin(self, since_ms: int) -> str:
+        """Say where a list begins: not earlier than OKX keeps anything."""
+        return str(max(since_ms, self.venue_now_ms() - KEPT_MS))
 
     def _read(self, parse: Callable[..., OrderReport], rows: Iterable[Row]) -> list[OrderReport]:
         """Read rows of any instrument; those of instruments that are not listed are left out."""
@@ -190,5 +178,6 @@ def which(ref: OrderRef, theirs: str, ours: str) -> dict[str, str]:
     return {theirs: ref.order_id} if ref.order_id else {ours: ref.client_id or ""}
 
 
-def _section(instrument: Instrument) -> dict[str, str]:
+def section(instrument: Instrument) -> dict[str, str]:
+    """Name an instrument as the lists want it."""
     return {"instType": instrument.product or "", "instId": instrument.native_id}

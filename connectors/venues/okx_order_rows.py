@@ -1,4 +1,4 @@
-"""OKX's rows of orders, algo orders, own trades and bills in the project's terms.
+"""OKX's rows of orders and algo orders in the project's terms.
 
 Source: okx.com/docs-v5. Everything is text; what is absent is empty text.
 """
@@ -24,8 +24,6 @@ from domain.orders import (
     STOP,
     STOP_LIMIT,
     TRIGGER,
-    Fill,
-    FundingPayment,
     OrderReport,
 )
 from domain.time import read_ms
@@ -125,38 +123,6 @@ def read_algo(row: Row, instrument: Instrument) -> OrderReport:
         created_ms=_ms(row.get("cTime")),
         updated_ms=_ms(row.get("uTime")),
         reason=f"it fired and could not be placed ({failure})" if failure else None,
-    )
-
-
-def read_fill(row: Row, instrument: Instrument, stop: Row | None) -> Fill:
-    """Read an own trade; `stop` is the order, where an algo order placed it. Fees are below zero where paid."""
-    fee = to_decimal_or_none(row.get("fee"))
-    maker = row.get("execType")
-    return Fill(
-        venue=instrument.venue,
-        symbol=instrument.symbol,
-        trade_id=str(row["tradeId"]),
-        order_id=row["ordId"] if stop is None else stop["algoId"],
-        client_id=(row.get("clOrdId") if stop is None else stop.get("algoClOrdId")) or None,
-        side=str(row["side"]),
-        price=to_decimal(row["fillPx"]),
-        size=to_decimal(row["fillSz"]) * instrument.unit_size,
-        fee=None if fee is None else -fee,
-        fee_currency=row.get("feeCcy") or None,
-        maker={"M": True, "T": False}.get(str(maker)),
-        time_ms=read_ms(row.get("fillTime") or row["ts"]),
-    )
-
-
-def read_bill(row: Row, instrument: Instrument) -> FundingPayment:
-    """Read a funding bill (type 8): below zero was paid."""
-    return FundingPayment(
-        venue=instrument.venue,
-        symbol=instrument.symbol,
-        payment_id=str(row["billId"]),
-        time_ms=read_ms(row["ts"]),
-        amount=to_decimal(row["balChg"]),
-        currency=str(row["ccy"]),
     )
 
 

@@ -1,4 +1,4 @@
-"""OKX's private side: orders, stops (algo orders), own trades, bills, and what the key may do.
+"""OKX's private side: orders and stops (algo orders); lists and history are in `okx_lists` and `okx_history`.
 
 Sources: okx.com/docs-v5 ("Order Book Trading", "Trading Account", "Error Code"), ccxt 4.5.90.
 
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from connectors.ccxt_errors import Operation, tidy
 from connectors.trading import EVERY_TYPE, UNIQUE_OPEN, OrderRate, OrderRef, TradingRules
-from connectors.venues.okx_lists import OkxLists, placed_by, which
+from connectors.venues.okx_history import OkxHistory
+from connectors.venues.okx_lists import placed_by, which
 from connectors.venues.okx_order_rows import Row, read_failure, read_order
 from domain.errors import CrossbookError, OutcomeUnknown, Refused, Unauthorized, Unavailable
 from domain.instruments import FUTURE, KINDS, OPTION, PERPETUAL, SPOT, Instrument
@@ -62,7 +63,7 @@ class _ClosedError(Refused):
     """It has ended already."""
 
 
-class OkxTrading(OkxLists):
+class OkxTrading(OkxHistory):
     """OKX's orders, in one trading account with net positions and cross margin.
 
     Whatever changes something is signed as of 25 seconds ago, so that it expires 5 seconds after it was sent (30 after

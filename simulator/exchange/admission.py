@@ -26,7 +26,7 @@ _BEYOND = Decimal("1e15")
 def examine(desk: Desk, owner: str, terms: Terms, order: NewOrder, now_ms: int) -> Entry:
     """Check a new order and say how it enters; a stop enters later. Raises Rejected."""
     listing = terms.listing
-    if listing.expiry_ms is not None and now_ms >= listing.expiry_ms:
+    if terms.key in desk.closed or (listing.expiry_ms is not None and now_ms >= listing.expiry_ms):
         raise Rejected(Reason.EXPIRED_LISTING)
     known = desk.roll.taken(owner, order.client_id, desk.rules.client_ids)
     if known is not None:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from simulator.exchange.ledger import Ledger, Purse
+from simulator.exchange.fees import Fees
+from simulator.exchange.ledger import Ledger, Numbers, Purse
 from simulator.exchange.liquidity import Level, Liquidity
 from simulator.exchange.model import (
     BUY,
@@ -21,17 +22,9 @@ from simulator.exchange.model import (
     PositionState,
 )
 from simulator.exchange.roll import DELIVERY, FUNDING, Roll
+from simulator.exchange.tally import Tally
 from simulator.exchange.terms import ONE, ZERO, Key, Terms
 from simulator.market.model import Listing
-
-
-@dataclass
-class Numbers:
-    """The last numbers given away. They go on counting when accounts are reset, so that no id is ever used twice."""
-
-    order: int = 0
-    fill: int = 0
-    payment: int = 0
 
 
 @dataclass
@@ -53,11 +46,15 @@ class Desk:
     def __init__(self, rules: ExchangeRules, liquidity: Liquidity) -> None:
         self.rules = rules
         self.liquidity = liquidity
-        self.ledger = Ledger(rules.deposits)
-        self.roll = Roll()
         self.numbers = Numbers()
+        self.ledger = Ledger(rules.deposits, self.numbers)
+        self.fees = Fees(rules, liquidity)
+        self.roll = Roll()
+        self.tally = Tally()
         self.listings: dict[Key, Listing] = {}
         """Listings that orders or positions are about, whether or not the market still has them."""
+        self.closed: dict[Key, int] = {}
+        """Listings that were delivered before their time, and when."""
         self.on_position: Callable[[Key], None] = lambda _: None
         self.printed: dict[Key, tuple[int, Decimal]] = {}
         """Extra public trades that were asked for: the last one per listing, time and price."""
@@ -204,28 +201,31 @@ class Desk:
             realized = ledger.move_position(owner, terms, order.side, size, price, leverage, time_ms)
             paid = (value if buys else -value) if terms.option else -realized
             ledger.add(owner, wallet, currency, -paid)
+        fee, currency = self.fees.charged(
+            owner, terms, fee, currency, price, lambda coin: ledger.free(owner, wallet, coin), time_ms
+        )
         ledger.add(owner, wallet, currency, -fee)
         self.numbers.fill += 1
         number = self.numbers.fill
-        self.roll.add_fill(
-            Fill(
-                self.rules.trade_id(number),
-                number,
-                order.id,
-                order.client_id,
-                owner,
-                order.product,
-                order.native_id,
-                order.side,
-                price,
-                size,
-                fee,
-                currency,
-                maker,
-                time_ms,
-                realized,
-            )
+        made = Fill(
+            self.rules.trade_id(number),
+            number,
+            order.id,
+            order.client_id,
+            owner,
+            order.product,
+            order.native_id,
+            order.side,
+            price,
+            size,
+            fee,
+            currency,
+            maker,
+            time_ms,
+            realized,
         )
+        self.roll.add_fill(made)
+        self.tally.trade(terms, made)
         order.filled += size
         order.filled_quote += value
         order.fees[currency] = order.fees.get(currency, ZERO) + fee
@@ -277,9 +277,8 @@ class Desk:
         self.ledger.add(owner, terms.wallet, terms.currency, value)
         self.numbers.payment += 1
         number = self.numbers.payment
-        self.roll.add_payment(
-            kind,
-            FundingPayment(
-                self.rules.trade_id(number), number, owner, *terms.key, time_ms, value, terms.currency, rate, size
-            ),
+        made = FundingPayment(
+            self.rules.trade_id(number), number, owner, *terms.key, time_ms, value, terms.currency, rate, size
         )
+        self.roll.add_payment(kind, made)
+        self.tally.pay(terms, made, delivers=kind == DELIVERY)

@@ -2,9 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
 
-from simulator.distortion import order_lag_ms
 from simulator.exchange.admission import check_numbers, enters, examine, waits
 from simulator.exchange.archive import Archive
 from simulator.exchange.desk import Desk, Entry
@@ -14,26 +12,22 @@ from simulator.exchange.model import (
     OPEN,
     UNTRIGGERED,
     Account,
-    Balance,
     ExchangeRules,
     Fill,
     FundingPayment,
     NewOrder,
     Order,
-    PositionState,
     Reason,
     Rejected,
 )
-from simulator.exchange.roll import FUNDING
+from simulator.exchange.records import Records
 from simulator.exchange.store import Store
-from simulator.exchange.terms import ONE, ZERO, Terms
+from simulator.exchange.terms import Terms
 from simulator.exchange.timeline import Timeline
 from simulator.market.model import Listing, Market, Trade
 
-_MAINTENANCE = Decimal("0.005")
 
-
-class Exchange:
+class Exchange(Records):
     """Match users' orders with the market by price and time, and keep their accounts.
 
     Whoever looks, at whatever time, first lets everything happen that happened since the last look. Users' orders do
@@ -56,6 +50,7 @@ class Exchange:
         self.rules = rules
         self._accounts = {account.key: account for account in accounts}
         self._desk = Desk(rules, Liquidity(market))
+        self.fees = self._desk.fees  # who pays in a coin; a change is stored at the next look
         self._archive = Archive(venue, self._desk, store)
         self._time = Timeline(self._desk, self._archive)
         self._desk.on_position = lambda key: self._time.note(key)
@@ -69,7 +64,8 @@ class Exchange:
     def _begin(self) -> None:
         desk = self._desk
         start = self.clock()
-        desk.numbers.order = desk.numbers.fill = desk.numbers.payment = start  # so that no later run repeats an id
+        numbers = desk.numbers  # which start so high that no later run repeats an id
+        numbers.order = numbers.fill = numbers.payment = numbers.transfer = desk.ledger.opened_ms = start
         self._archive.load()
         current = {(each.product, each.native_id): each for each in self.market.listings(self.venue)}
         desk.listings |= {key: current[key] for key in desk.listings if key in current}
@@ -210,100 +206,6 @@ class Exchange:
         self._desk.roll.touch(order)
         self._archive.commit()
 
-    def find(
-        self,
-        account: Account,
-        now_ms: int,
-        *,
-        order_id: str | None = None,
-        client_id: str | None = None,
-        product: str | None = None,
-        native_id: str | None = None,
-    ) -> Order | None:
-        """Find an order by either id, of a client id the latest; a `lagging_orders` fault hides it from the latter."""
-        self.settle(now_ms)
-        if order_id is not None:
-            found = self._desk.roll.by_id(order_id)
-            orders = [found] if found is not None and found.owner == account.owner else []
-        else:
-            orders = self._shown(self._desk.roll.by_client_id(account.owner, client_id or ""), now_ms)
-        return next((order for order in reversed(orders) if _is_of(order, product, native_id)), None)
-
-    def orders(
-        self,
-        account: Account,
-        now_ms: int,
-        *,
-        live: bool | None = None,
-        product: str | None = None,
-        native_id: str | None = None,
-        since_ms: int | None = None,
-    ) -> list[Order]:
-        """List orders, oldest first; `live` None: those that ended as well. A `lagging_orders` fault hides some."""
-        self.settle(now_ms)
-        found = list(self._desk.roll.of_owner(account.owner, live))
-        return [
-            order
-            for order in (found if live is False else self._shown(found, now_ms))
-            if _is_of(order, product, native_id) and (since_ms is None or order.created_ms >= since_ms)
-        ]
-
-    def _shown(self, orders: list[Order], now_ms: int) -> list[Order]:
-        lag_ms = order_lag_ms()
-        return [order for order in orders if now_ms - order.created_ms >= lag_ms] if lag_ms else orders
-
-    def everything(self) -> list[Order]:
-        """List every order of every account, as it stands at the last look; faults hide none."""
-        return list(self._desk.roll.orders.values())
-
-    def fills(
-        self,
-        account: Account,
-        now_ms: int,
-        *,
-        order_id: str | None = None,
-        product: str | None = None,
-        native_id: str | None = None,
-        since_ms: int | None = None,
-    ) -> list[Fill]:
-        """List an account's trades, oldest first."""
-        self.settle(now_ms)
-        return [
-            fill
-            for fill in self._desk.roll.fills.get(account.owner, ())
-            if order_id in (None, fill.order_id)
-            and _is_of(fill, product, native_id)
-            and (since_ms is None or fill.time_ms >= since_ms)
-        ]
-
-    def balances(self, account: Account, wallet: str, now_ms: int) -> dict[str, Balance]:
-        """Return what is in a wallet, by currency."""
-        self.settle(now_ms)
-        return self._desk.ledger.balances(account.owner, wallet)
-
-    def positions(self, account: Account, now_ms: int, *, product: str | None = None) -> list[PositionState]:
-        """List open positions."""
-        self.settle(now_ms)
-        held = self._desk.ledger.positions.items()
-        return [each for (owner, key), each in held if owner == account.owner and product in (None, key[0])]
-
-    def funding_payments(
-        self,
-        account: Account,
-        now_ms: int,
-        *,
-        product: str | None = None,
-        native_id: str | None = None,
-        since_ms: int | None = None,
-    ) -> list[FundingPayment]:
-        """List what positions paid and received, oldest first."""
-        self.settle(now_ms)
-        return [
-            each
-            for each in self._desk.roll.payments.get((FUNDING, account.owner), ())
-            if _is_of(each, product, native_id) and (since_ms is None or each.time_ms >= since_ms)
-        ]
-
     def leverage(self, account: Account, listing: Listing) -> int:
         """Return the leverage of an account's positions in a listing."""
         return self._desk.leverage(account.owner, (listing.product, listing.native_id))
@@ -344,34 +246,6 @@ class Exchange:
         self._archive.commit()
         return due_ms
 
-    def mark_price(self, listing: Listing, now_ms: int) -> Decimal:
-        """Return the mark price, or what stands in for it; 0 where there is nothing."""
-        return self._desk.liquidity.mark(self._desk.terms(listing), now_ms)
-
-    def unrealized(self, position: PositionState, now_ms: int) -> Decimal:
-        """Return what a position would gain at the mark price, in the settle currency."""
-        terms = self._desk.terms_of((position.product, position.native_id))
-        return terms.gain(position.size, position.entry_price, self._desk.liquidity.mark(terms, now_ms))
-
-    def margin(self, position: PositionState, now_ms: int) -> Decimal:
-        """Return what a position locks, in the settle currency."""
-        return self._desk.ledger.claimed((position.owner, (position.product, position.native_id)))
-
-    def liquidation_price(self, position: PositionState) -> Decimal | None:
-        """Estimate where the wallet is used up but for 0.5 % of the position; None where nowhere, and of options."""
-        terms = self._desk.terms_of((position.product, position.native_id))
-        wallet = self._desk.ledger.balances(position.owner, terms.wallet).get(terms.currency)
-        if terms.option or wallet is None:
-            return None
-        sign = ONE if position.size > 0 else -ONE
-        size = abs(position.size) * terms.unit
-        if terms.inverse:
-            inverted = ONE / position.entry_price + sign * wallet.total / size
-            price = (ONE + sign * _MAINTENANCE) / inverted if inverted > 0 else ZERO
-        else:
-            price = (position.entry_price - sign * wallet.total / size) / (ONE - sign * _MAINTENANCE)
-        return price - price % terms.tick if price > terms.tick else None
-
     def print_trade(self, listing: Listing, price: Decimal, size: Decimal, side: str, now_ms: int) -> list[Fill]:
         """Let resting orders and stops meet one more public trade; return the fills it led to."""
         self.settle(now_ms)
@@ -383,15 +257,33 @@ class Exchange:
         found = (fill for fills in self._desk.roll.fills.values() for fill in fills if fill.number > before)
         return sorted(found, key=_number_of)
 
+    def settle_funding(self, listing: Listing, now_ms: int) -> list[FundingPayment]:
+        """Settle a perpetual's funding now, at the running rate, as no venue does; return what it led to."""
+        self.settle(now_ms)
+        before = self._desk.numbers.payment
+        self._desk.listings.setdefault(self._desk.terms(listing).key, listing)
+        self._time.fund(self._desk.terms(listing).key, Decimal(self.market.funding(listing, now_ms).rate), now_ms)
+        self._archive.commit()
+        return self._payments_after(before)
+
+    def expire(self, listing: Listing, now_ms: int) -> list[FundingPayment]:
+        """Let a dated listing expire now: futures at the mark price, options at what they are worth at expiry.
+
+        It takes no more orders; what the market tells of it goes on.
+        """
+        self.settle(now_ms)
+        terms, before = self._desk.terms(listing), self._desk.numbers.payment
+        self._desk.listings.setdefault(terms.key, listing)
+        self._time.close(terms.key, None if terms.option else self._desk.liquidity.mark(terms, now_ms), now_ms)
+        self._archive.commit()
+        return self._payments_after(before)
+
     def reset(self) -> None:
         """Forget all orders, fills and positions, and give everybody the deposits again. Ids go on counting."""
         self._archive.clear()
+        self._desk.ledger.opened_ms = self.clock()
         self._archive.commit()
 
 
 def _number_of(fill: Fill) -> int:
     return fill.number
-
-
-def _is_of(item: Any, product: str | None, native_id: str | None) -> bool:
-    return product in (None, item.product) and native_id in (None, item.native_id)

@@ -1,9 +1,11 @@
 """Who has what: balances per wallet, what is locked of them, and positions."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 
-from simulator.exchange.model import BUY, Balance, PositionState
+from simulator.exchange.model import BUY, Balance, PositionState, Transfer
 from simulator.exchange.terms import ZERO, Key, Terms
 
 Wallet = tuple[str, str]
@@ -14,11 +16,26 @@ Claim = int | tuple[str, Key]
 """What locks money: an order's number, or owner and listing of a position."""
 
 
-class Ledger:
-    """Balances, locks and positions of all owners of one venue. `changed_*` collect what is not stored yet."""
+@dataclass
+class Numbers:
+    """The last numbers given away. They go on counting when accounts are reset, so that no id is ever used twice."""
 
-    def __init__(self, deposits: Mapping[str, Mapping[str, str]]) -> None:
+    order: int = 0
+    fill: int = 0
+    payment: int = 0
+    transfer: int = 0
+
+
+class Ledger:
+    """Balances, locks and positions of all owners of one venue. `changed_*` and `added_*` are not stored yet."""
+
+    def __init__(self, deposits: Mapping[str, Mapping[str, str]], numbers: Numbers) -> None:
         self._deposits = deposits
+        self._numbers = numbers
+        self.opened_ms = 0
+        """When the accounts begin that nobody has looked at yet."""
+        self.transfers: dict[str, list[Transfer]] = defaultdict(list)
+        self.added_transfers: list[Transfer] = []
         self.totals: dict[Purse, Decimal] = {}
         self.positions: dict[tuple[str, Key], PositionState] = {}
         self.leverages: dict[tuple[str, Key], int] = {}
@@ -37,16 +54,32 @@ class Ledger:
             for currency, total in currencies.items():
                 self.totals[(owner, wallet, currency)] = Decimal(total)
                 self.changed_totals.add((owner, wallet, currency))
+        self._deposit(owner, self.opened_ms)
 
-    def restore(self, totals: Mapping[Purse, Decimal]) -> None:
-        """Take over stored balances."""
+    def _deposit(self, owner: str, at_ms: int) -> None:
+        for wallet, currencies in self._deposits.items():
+            for currency, total in currencies.items():
+                self._numbers.transfer += 1
+                number = self._numbers.transfer
+                made = Transfer(str(number), number, owner, wallet, currency, Decimal(total), at_ms)
+                self.transfers[owner].append(made)
+                self.added_transfers.append(made)
+
+    def restore(self, totals: Mapping[Purse, Decimal], transfers: Iterable[Transfer], began_ms: int) -> None:
+        """Take over stored balances; an account that was stored without its deposits got them at `began_ms`."""
         self.totals.update(totals)
-        self._owners.update(owner for owner, _, _ in totals)
+        for transfer in transfers:
+            self.transfers[transfer.owner].append(transfer)
+        for owner in sorted({owner for owner, _, _ in totals} - self._owners):
+            self._owners.add(owner)
+            if owner not in self.transfers:
+                self._deposit(owner, began_ms)
 
     def clear(self) -> None:
         """Forget everybody; the next look gives the deposits again."""
-        for mapping in (self.totals, self.positions, self.leverages, self._locked, self._claims):
+        for mapping in (self.totals, self.positions, self.leverages, self._locked, self._claims, self.transfers):
             mapping.clear()
+        self.added_transfers.clear()
         for names in (self._owners, self.changed_totals, self.changed_positions):
             names.clear()
 
@@ -103,17 +136,13 @@ class Ledger:
             self.positions[place] = PositionState(owner, *terms.key, signed, price, leverage, ZERO, time_ms, time_ms)
             return ZERO
         held.updated_ms = time_ms
-        if (held.size > 0) == (signed > 0):
-            held.entry_price = terms.average(abs(held.size), held.entry_price, size, price)
-            held.size += signed
-            return ZERO
-        closed = min(size, abs(held.size))
-        realized = terms.gain(closed if held.size > 0 else -closed, held.entry_price, price)
+        turns = size > abs(held.size) and (held.size > 0) != (signed > 0)
+        held.size, entry, realized = terms.held(held.size, held.entry_price, signed, price)
         held.realized += realized
-        turned = size > abs(held.size)
-        held.size += signed
         if not held.size:
             del self.positions[place]
-        elif turned:
-            held.entry_price, held.opened_ms, held.realized = price, time_ms, ZERO
+            return realized
+        held.entry_price = entry
+        if turns:
+            held.opened_ms, held.realized = time_ms, ZERO
         return realized

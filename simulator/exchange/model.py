@@ -20,6 +20,8 @@ UNTRIGGERED, OPEN, PARTLY_FILLED, FILLED = "untriggered", "open", "partly_filled
 CANCELLED, EXPIRED, REJECTED = "cancelled", "expired", "rejected"
 LIVE_STATES = frozenset({UNTRIGGERED, OPEN, PARTLY_FILLED})
 
+DEPOSIT, WITHDRAWAL = "deposit", "withdrawal"
+
 READ, TRADE, WITHDRAW = "read", "trade", "withdraw"
 
 
@@ -214,6 +216,31 @@ class FundingPayment:
     size: Decimal
 
 
+@dataclass(frozen=True)
+class Transfer:
+    """Money that came into an account from outside; below zero it left. Accounts begin with deposits."""
+
+    id: str
+    number: int
+    owner: str
+    wallet: str
+    currency: str
+    amount: Decimal
+    time_ms: int
+    kind: str = DEPOSIT
+
+
+@dataclass(frozen=True)
+class FeeCoin:
+    """A coin of the venue's in which an owner pays fees, as long as there is enough of it in the wallet.
+
+    `share` is what is left to pay of a usual fee then: 0.75 where the discount is 25 %.
+    """
+
+    currency: str
+    share: Decimal
+
+
 REFUSE, EXPIRE = "refuse", "expire"
 OPEN_ORDERS, EVER, NEVER_CHECKED = "open", "ever", "never"
 
@@ -237,6 +264,8 @@ class ExchangeRules:
     fok: str = EXPIRE
     leftover: str = EXPIRED
     fee_in_quote: bool = False
+    fee_decimals: int = 15
+    fee_coins: Mapping[tuple[str, str], FeeCoin] = field(default_factory=dict)
     leverage: int = 20
     max_open_orders: int = 200
     price_band: Decimal | None = None

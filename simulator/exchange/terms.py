@@ -1,6 +1,7 @@
 """What the sizes, prices and fees of one listing are worth, in exact decimals."""
 
 from decimal import Decimal
+from typing import NamedTuple
 
 from simulator.market.model import OPTION, PERPETUAL, SPOT, Listing
 
@@ -24,6 +25,14 @@ def tidy(quotient: Decimal) -> Decimal:
     """Drop the zeros that a division leaves at the end."""
     short = quotient.normalize()
     return short.quantize(ONE) if int(short.as_tuple().exponent) > 0 else short
+
+
+class Holding(NamedTuple):
+    """What is held after a trade: signed `size`, its entry price (0 of nothing), and what the trade `realized`."""
+
+    size: Decimal
+    entry: Decimal
+    realized: Decimal
 
 
 class Terms:
@@ -74,6 +83,17 @@ class Terms:
         if self.inverse:
             return tidy((held + size) / (held / entry + size / price))
         return tidy((held * entry + size * price) / (held + size))
+
+    def held(self, size: Decimal, entry: Decimal, signed: Decimal, price: Decimal) -> Holding:
+        """Return what is held of `size` at `entry` after trading `signed` more at `price`; opening averages."""
+        after = size + signed
+        if not size or (size > 0) == (signed > 0):
+            return Holding(after, self.average(abs(size), entry, abs(signed), price) if size else price, ZERO)
+        closed = min(abs(signed), abs(size))
+        realized = self.gain(closed if size > 0 else -closed, entry, price)
+        if not after:
+            return Holding(after, ZERO, realized)
+        return Holding(after, entry if (after > 0) == (size > 0) else price, realized)
 
     def fee(self, size: Decimal, price: Decimal, maker: bool, index: Decimal) -> Decimal:
         """Return the fee in the currency of `value`; options pay by the underlying, at most 12.5 % of the premium.

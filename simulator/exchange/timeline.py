@@ -97,6 +97,15 @@ class Timeline:
         self._desk.printed[key] = (now_ms, Decimal(trade.price))
         self._trade(key, trade)
 
+    def fund(self, key: Key, rate: Decimal, now_ms: int) -> None:
+        """Settle a perpetual's funding between its settlements."""
+        self._fund(key, rate, now_ms)
+
+    def close(self, key: Key, price: Decimal | None, now_ms: int) -> None:
+        """Let a listing expire before its time, at `price`; None: at what options are worth at expiry."""
+        self._desk.closed[key] = now_ms
+        self._deliver(key, now_ms, price)
+
     def _events(self, keys: set[Key], since_ms: int, now_ms: int) -> Iterator[Event]:
         place = count()
         for name, at_ms in self._archive.timers.items():
@@ -232,12 +241,13 @@ class Timeline:
         order.size = entry.size
         self._desk.enter(order, terms, entry, at_ms)
 
-    def _deliver(self, key: Key, at_ms: int) -> None:
-        """Let a listing expire: its orders end, its positions are settled at the index price."""
+    def _deliver(self, key: Key, at_ms: int, price: Decimal | None = None) -> None:
+        """Let a listing expire: its orders end, its positions are settled, at the index price unless one is given."""
         desk, terms = self._desk, self._desk.terms_of(key)
         for order in list(desk.roll.live.get(key, {}).values()):
             desk.end(order, EXPIRED, "listing", at_ms)
-        price = _delivery_price(terms, desk.liquidity.index(terms, at_ms))
+        if price is None:
+            price = _delivery_price(terms, desk.liquidity.index(terms, at_ms))
         for (owner, held_key), held in list(desk.ledger.positions.items()):
             if held_key != key:
                 continue

@@ -15,12 +15,14 @@ from simulator.venue import SimReply, SimRequest, SimVenue, json_reply
 from simulator.venues.binance_auth import ACCOUNTS, authenticate, parameters
 from simulator.venues.binance_call import Call, Refusal
 from simulator.venues.binance_countdown import Countdowns
+from simulator.venues.binance_income import delivery_prices
 from simulator.venues.binance_routes import ROUTES, SECTIONS, Route
 from simulator.venues.binance_shapes import WEIGHT_LIMITS
 from simulator.venues.binance_signed import SignedCall
 from simulator.venues.binance_signed_routes import SIGNED_ROUTES, SignedRoute, count_orders
 
 _MINUTE_S = 60.0
+_DELIVERY_PRICES = "/futures/data/delivery-price"
 _PATIENCE = 10
 """Requests over the limit in one minute before the address is banned."""
 _FIRST_BAN_S = 120
@@ -92,8 +94,9 @@ class Binance(SimVenue):
         deposits={
             "spot": {"USDT": "1000000", "USDC": "1000000", "EUR": "1000000", "BTC": "100", "ETH": "1000",
                      "SOL": "10000", "BNB": "1000", "XRP": "100000", "DOGE": "1000000"},
-            "linear": {"USDT": "1000000", "USDC": "1000000"},
+            "linear": {"USDT": "1000000", "USDC": "1000000", "BNB": "1000"},
         },
+        fee_decimals=8,
         # The filters of each symbol say how many orders it may have.
         max_open_orders=10_000,
     )  # fmt: skip
@@ -129,6 +132,8 @@ class Binance(SimVenue):
         if over_s := meter.over_for_s():
             return _too_many(section, over_s, headers)
         try:
+            if path == _DELIVERY_PRICES:
+                return json_reply(delivery_prices(call, self.exchange, self.accounts), headers=headers)
             if route is None:
                 return self._unrouted(section, request)
             _check_known(route, call)

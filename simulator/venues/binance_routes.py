@@ -12,6 +12,7 @@ from simulator.venues.binance_call import Call
 
 SECTIONS = {
     "/api/v3/": "spot", "/sapi/v1/": "sapi", "/fapi/v1/": "linear", "/fapi/v2/": "linear", "/fapi/v3/": "linear",
+    "/futures/data/": "linear",
     "/dapi/v1/": "inverse", "/dapi/v2/": "inverse", "/eapi/v1/": "option",
 }  # fmt: skip
 

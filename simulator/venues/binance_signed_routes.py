@@ -12,6 +12,7 @@ from simulator.venues import binance_accounts as accounts
 from simulator.venues import binance_algo_orders as algo
 from simulator.venues import binance_contract_orders as contracts
 from simulator.venues import binance_spot_orders as spot
+from simulator.venues import binance_wallet as wallet
 from simulator.venues.binance_call import Call, Refusal
 from simulator.venues.binance_income import income
 from simulator.venues.binance_signed import SignedCall
@@ -112,6 +113,10 @@ _SPOT: dict[str, _Entry] = {
 
 _WALLET: dict[str, _Entry] = {
     "GET account/apiRestrictions": _read(accounts.restrictions, 1),
+    "GET bnbBurn": _read(wallet.spot_burn, 1),
+    "POST bnbBurn": _read(wallet.set_spot_burn, 1, "spotBNBBurn interestBNBBurn"),
+    "GET capital/deposit/hisrec": _read(wallet.deposits, 1),
+    "GET capital/withdraw/history": _read(wallet.withdrawals, 1),
     "GET asset/tradeFee": _read(accounts.trade_fees, 1, "symbol"),
     "GET capital/config/getall": _read(_nothing, 10),
     "GET margin/allPairs": _read(_nothing, 1, "symbol"),
@@ -140,6 +145,8 @@ _LINEAR: dict[str, _Entry] = {
     "GET allAlgoOrders": _read(algo.all_orders, 5),
     "DELETE algoOpenOrders": _trade(algo.cancel_all, 1),
     "GET income": _read(income, 30),
+    "GET feeBurn": _read(wallet.futures_burn, 30),
+    "POST feeBurn": _trade(wallet.set_futures_burn, 1),
     "GET leverageBracket": _read(accounts.leverage_brackets, 1),
     "POST leverage": _trade(accounts.set_leverage, 1),
     "POST marginType": _trade(accounts.set_margin_type, 1),

@@ -17,6 +17,7 @@ from simulator.market.model import Market, NotRecorded
 from simulator.venue import SimReply, SimRequest, SimVenue, json_reply
 from simulator.venues.bybit_account import ACCOUNT, WALLET
 from simulator.venues.bybit_auth import ACCOUNTS, CallLimits, authenticate
+from simulator.venues.bybit_history import HISTORY
 from simulator.venues.bybit_market_data import CATEGORIES, PUBLIC, Call, Refusal
 from simulator.venues.bybit_order_lists import LISTS
 from simulator.venues.bybit_orders import ORDERS
@@ -25,7 +26,7 @@ from simulator.venues.bybit_private import Batch, PrivateCall, order_id, private
 _MOST_REQUESTS = 600
 _WINDOW_S = 5.0
 _BAN_S = 600.0
-_PRIVATE: Mapping[tuple[str, str], Callable[[PrivateCall], object]] = {**ORDERS, **LISTS, **ACCOUNT}
+_PRIVATE: Mapping[tuple[str, str], Callable[[PrivateCall], object]] = {**ORDERS, **LISTS, **ACCOUNT, **HISTORY}
 _SIGNED = (
     "/v5/order/", "/v5/position/", "/v5/account/", "/v5/execution/", "/v5/asset/", "/v5/user/", "/v5/pre-upgrade/",
     "/v5/spot-margin-trade/", "/v5/crypto-loan/", "/v5/broker/", "/v5/affiliate/", "/v5/earn/",

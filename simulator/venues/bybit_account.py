@@ -1,4 +1,4 @@
-"""Bybit's account endpoints (v5): what a key may do, the unified wallet, positions, leverage, the transaction log."""
+"""Bybit's account endpoints (v5): what a key may do, the unified wallet, positions, leverage."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,16 +9,14 @@ from simulator.exchange.model import (
     TRADE,
     WITHDRAW,
     Balance,
-    Fill,
-    FundingPayment,
     PositionState,
     Rejected,
 )
 from simulator.market.calendar import DAY_MS
 from simulator.market.model import Listing, NotRecorded
 from simulator.venues.bybit_market_data import BAD_PARAMETER, Refusal, invalid
-from simulator.venues.bybit_order_shapes import FUNDING_MARK, plain, position_row, shown_size
-from simulator.venues.bybit_private import PrivateCall, refused, shown_id, trade_id
+from simulator.venues.bybit_order_shapes import plain, position_row
+from simulator.venues.bybit_private import PrivateCall, refused
 from simulator.venues.bybit_shapes import Row
 
 WALLET = "UNIFIED"
@@ -161,12 +159,21 @@ def _listing(call: PrivateCall, position: PositionState) -> Listing:
 def _position(call: PrivateCall, listing: Listing, position: PositionState | None) -> Row:
     exchange, mark = call.exchange, call.exchange.mark_price(listing, call.now_ms)
     gains = margin = Decimal(0)
-    liquidation = None
+    liquidation, costs = None, Decimal(0)
     if position is not None:
+        costs = _costs(call, position)
         gains, margin = exchange.unrealized(position, call.now_ms), exchange.margin(position, call.now_ms)
         liquidation = exchange.liquidation_price(position)
     leverage = exchange.leverage(call.account, listing)
-    return position_row(position, listing, leverage, mark, gains, margin, liquidation)
+    return position_row(position, listing, leverage, mark, gains, margin, liquidation, costs)
+
+
+def _costs(call: PrivateCall, position: PositionState) -> Decimal:
+    """Add up what fees and funding have cost since a position was opened."""
+    product, name, since_ms = position.product, position.native_id, position.opened_ms
+    trades = call.exchange.fills(call.account, call.now_ms, product=product, native_id=name, since_ms=since_ms)
+    paid = call.exchange.funding_payments(call.account, call.now_ms, product=product, native_id=name, since_ms=since_ms)
+    return sum((fill.fee for fill in trades), Decimal(0)) - sum((each.amount for each in paid), Decimal(0))
 
 
 def set_leverage(call: PrivateCall) -> object:
@@ -210,65 +217,8 @@ def fee_rates(call: PrivateCall) -> object:
     }
 
 
-def transaction_log(call: PrivateCall) -> object:
-    """List what changed the wallet: trades and fundings; `funding` is negative where it was paid."""
-    start, end = call.window()
-    category, coin = call.params.get("category"), call.params.get("currency")
-    rows: list[tuple[tuple[int, int, int], Row]] = []
-    if call.params.get("type", "TRADE") == "TRADE":
-        for fill in call.exchange.fills(call.account, call.now_ms):
-            if fill.native_id not in call.listings[fill.product]:
-                continue
-            rows += [((fill.time_ms, fill.number, place), row) for place, row in enumerate(_traded(call, fill))]
-    if call.params.get("type", "SETTLEMENT") == "SETTLEMENT":
-        paid = call.exchange.funding_payments(call.account, call.now_ms)
-        rows += [((payment.time_ms, payment.number, 2), _settled(payment)) for payment in paid]
-    kept = [
-        row
-        for row in rows
-        if start <= row[0][0] <= end and category in (None, row[1]["category"]) and coin in (None, row[1]["currency"])
-    ]
-    page, cursor = call.page(kept, lambda row: row[0], 20, 50)
-    return {"nextPageCursor": cursor, "list": [row for _, row in page]}
-
-
-def _traded(call: PrivateCall, fill: Fill) -> list[Row]:
-    """Make the rows of a trade: of spot one per coin."""
-    listing = call.listings[fill.product][fill.native_id]
-    common: Row = {
-        "symbol": fill.native_id, "category": fill.product, "side": fill.side.capitalize(), "type": "TRADE",
-        "transactionTime": str(fill.time_ms), "qty": shown_size(listing, fill.size),
-        "size": shown_size(listing, fill.size), "tradePrice": plain(fill.price), "funding": "", "feeRate": "",
-        "tradeId": trade_id(fill.product, fill.number), "orderId": shown_id(fill.product, fill.order_id),
-        "orderLinkId": fill.client_id, "cashBalance": "", "bonusChange": "", "transSubType": "",
-    }  # fmt: skip
-    if listing.product != "spot":
-        flow = {listing.settle: fill.realized}
-    else:
-        bought, value = fill.side == BUY, fill.size * fill.price
-        flow = {listing.base: fill.size if bought else -fill.size, listing.quote: -value if bought else value}
-    rows = []
-    for coin, cash in flow.items():
-        fee = fill.fee if fill.fee_currency == coin else Decimal(0)
-        own = {"currency": coin, "cashFlow": plain(cash), "fee": plain(fee), "change": plain(cash - fee)}
-        rows.append({**common, **own, "id": f"{fill.number}_{listing.native_id}_{coin}"})
-    return rows
-
-
-def _settled(payment: FundingPayment) -> Row:
-    mark = trade_id(payment.product, payment.number, FUNDING_MARK)
-    return {
-        "id": f"{payment.number}_{payment.native_id}_FUNDING", "symbol": payment.native_id,
-        "category": payment.product, "side": "Buy" if payment.size > 0 else "Sell", "type": "SETTLEMENT",
-        "transactionTime": str(payment.time_ms), "qty": plain(abs(payment.size)), "size": plain(abs(payment.size)),
-        "currency": payment.currency, "tradePrice": "", "funding": plain(payment.amount), "fee": "0",
-        "cashFlow": "0", "change": plain(payment.amount), "cashBalance": "", "feeRate": plain(payment.rate),
-        "bonusChange": "", "tradeId": mark, "orderId": mark, "orderLinkId": "", "transSubType": "",
-    }  # fmt: skip
-
-
 def no_coins(_: PrivateCall) -> object:
-    """Describe no coin: deposits and withdrawals are not simulated."""
+    """Describe no coin: no chain is simulated."""
     return {"rows": []}
 
 
@@ -287,7 +237,6 @@ ACCOUNT: dict[tuple[str, str], Answer] = {
     ("GET", "/v5/account/info"): account_information,
     ("GET", "/v5/account/wallet-balance"): wallet,
     ("GET", "/v5/account/fee-rate"): fee_rates,
-    ("GET", "/v5/account/transaction-log"): transaction_log,
     ("GET", "/v5/position/list"): positions,
     ("POST", "/v5/position/set-leverage"): set_leverage,
     ("POST", "/v5/order/disconnected-cancel-all"): protect_disconnected,

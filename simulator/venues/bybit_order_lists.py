@@ -6,10 +6,20 @@ from decimal import Decimal
 from simulator.exchange.model import Fill, FundingPayment, Order
 from simulator.market.calendar import DAY_MS
 from simulator.venues.bybit_market_data import BAD_PARAMETER, Refusal, invalid
-from simulator.venues.bybit_order_shapes import execution_row, filter_of, funding_row, order_row, status
+from simulator.venues.bybit_order_shapes import (
+    delivery_row,
+    ended_as,
+    execution_row,
+    filter_of,
+    funding_row,
+    order_row,
+    status,
+)
 from simulator.venues.bybit_private import PrivateCall
 
 _RECENT = 500
+_FUNDED, _ENDED = 1, 2
+"""Which of several lists a row is from."""
 _UNFILLED_KEPT_MS = DAY_MS
 _FILTERS = ("", "Order", "StopOrder", "tpslOrder", "OcoOrder", "BidirectionalTpslOrder")
 _NO_COIN = "Missing some parameters that must be filled in, symbol or settleCoin or baseCoin"
@@ -51,19 +61,23 @@ def history(call: PrivateCall) -> object:
 
 
 def executions(call: PrivateCall) -> object:
-    """List trades and fundings, or one of them by `execType`."""
+    """List trades, fundings and how futures were delivered, or one of them by `execType`."""
     category, kind = call.category, call.params.get("execType", "")
     start, end = call.window()
     named = call.found() if call.named else None
     rows: list[tuple[tuple[int, int, int], Fill | FundingPayment]] = []
+    account, now_ms = call.account, call.now_ms
     if kind in ("", "Trade") and (named is not None or not call.named):
         fills = call.exchange.fills(
             call.account, call.now_ms, order_id=named.id if named else None, product=category, native_id=_symbol(call)
         )
         rows += [((fill.time_ms, fill.number, 0), fill) for fill in fills]
     if kind in ("", "Funding") and not call.named and category != "spot":
-        paid = call.exchange.funding_payments(call.account, call.now_ms, product=category, native_id=_symbol(call))
-        rows += [((payment.time_ms, payment.number, 1), payment) for payment in paid]
+        paid = call.exchange.funding_payments(account, now_ms, product=category, native_id=_symbol(call))
+        rows += [((payment.time_ms, payment.number, _FUNDED), payment) for payment in paid]
+    if kind in ("", ended_as(category)) and not call.named and category != "spot":
+        ended = call.exchange.deliveries(account, now_ms, product=category, native_id=_symbol(call))
+        rows += [((payment.time_ms, payment.number, _ENDED), payment) for payment in ended]
     listings, base = call.listings[category], call.params.get("baseCoin")
     kept = [
         (key, row)
@@ -73,7 +87,8 @@ def executions(call: PrivateCall) -> object:
         and (not base or listings[row.native_id].base == base)
     ]
     page, cursor = call.page(kept, lambda row: row[0], 50, 100)
-    return {"nextPageCursor": cursor, "category": category, "list": [_execution(call, row) for _, row in page]}
+    shown = [_execution(call, row, delivered=key[2] == _ENDED) for key, row in page]
+    return {"nextPageCursor": cursor, "category": category, "list": shown}
 
 
 LISTS: dict[tuple[str, str], Answer] = {
@@ -113,11 +128,11 @@ def _matching(call: PrivateCall, orders: list[Order]) -> list[Order]:
     return [order for order in orders if not kind or filter_of(order) == kind]
 
 
-def _execution(call: PrivateCall, row: Fill | FundingPayment) -> object:
+def _execution(call: PrivateCall, row: Fill | FundingPayment, *, delivered: bool) -> object:
     listing = call.listings[row.product][row.native_id]
     mark = call.exchange.mark_price(listing, row.time_ms)
     if isinstance(row, FundingPayment):
-        return funding_row(row, listing, mark)
+        return delivery_row(row, listing) if delivered else funding_row(row, listing, mark)
     order = call.exchange.find(call.account, call.now_ms, order_id=row.order_id)
     left = Decimal(0)
     if order is not None and order.quote_amount is None:

@@ -35,7 +35,7 @@ _ENDED = {
     "reduce_only": ("EC_NoError", "CancelByReduceOnly"),
 }
 """`rejectReason` and `cancelType` by why an order ended."""
-FUNDING_MARK = 0x100
+FUNDING_MARK, DELIVERY_MARK = 0x100, 0x200
 
 
 def plain(number: Decimal) -> str:
@@ -172,6 +172,21 @@ def funding_row(payment: FundingPayment, listing: Listing, mark: Decimal) -> Row
     }  # fmt: skip
 
 
+def ended_as(category: str) -> str:
+    """Name the kind of execution by which futures of a category end."""
+    return "Settle" if category == "inverse" else "Delivery"
+
+
+def delivery_row(payment: FundingPayment, listing: Listing) -> Row:
+    """Make a row of `execution/list` of a position that was delivered: as if it was closed, without a fee."""
+    mark = trade_id(payment.product, payment.number, DELIVERY_MARK)
+    return funding_row(payment, listing, payment.rate) | {
+        "orderId": mark, "execId": mark, "execType": ended_as(payment.product), "execFee": "0", "feeRate": "0",
+        "side": "Sell" if payment.size > 0 else "Buy", "execPnl": plain(payment.amount),
+        "closedSize": shown_size(listing, abs(payment.size)),
+    }  # fmt: skip
+
+
 def position_row(
     position: PositionState | None,
     listing: Listing,
@@ -180,8 +195,12 @@ def position_row(
     gains: Decimal,
     margin: Decimal,
     liquidation: Decimal | None,
+    costs: Decimal,
 ) -> Row:
-    """Make a row of `position/list`; without a position it has a size of 0 and no side."""
+    """Make a row of `position/list`; without a position it has a size of 0 and no side.
+
+    `costs` is what fees and funding have cost since it was opened: realised gains are told without them.
+    """
     held = abs(position.size) if position else Decimal(0)
     side = "" if position is None or not position.size else "Buy" if position.size > 0 else "Sell"
     entry = position.entry_price if position else Decimal(0)
@@ -195,12 +214,12 @@ def position_row(
         "positionIM": plain(round(margin, 8)) if held else "", "positionIMByMp": "",
         "positionMM": plain(round(margin / 10, 8)) if held else "", "positionMMByMp": "", "positionBalance": "",
         "takeProfit": "", "stopLoss": "", "trailingStop": "0", "tpslMode": "Full", "sessionAvgPrice": "",
-        "unrealisedPnl": plain(round(gains, 8)) if held else "", "curRealisedPnl": _realized(position),
-        "cumRealisedPnl": _realized(position), "adlRankIndicator": 2 if held else 0, "isReduceOnly": False,
+        "unrealisedPnl": plain(round(gains, 8)) if held else "", "curRealisedPnl": _realized(position, costs),
+        "cumRealisedPnl": _realized(position, costs), "adlRankIndicator": 2 if held else 0, "isReduceOnly": False,
         "mmrSysUpdatedTime": "", "leverageSysUpdatedTime": "", "createdTime": str(created), "updatedTime": str(updated),
         "seq": updated if held else -1, "tradeMode": 0,
     }  # fmt: skip
 
 
-def _realized(position: PositionState | None) -> str:
-    return plain(round(position.realized, 8)) if position else "0"
+def _realized(position: PositionState | None, costs: Decimal) -> str:
+    return plain(round(position.realized - costs, 8)) if position else "0"

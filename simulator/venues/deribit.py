@@ -35,6 +35,7 @@ from simulator.venues.deribit_rpc import (
     text_of,
 )
 from simulator.venues.deribit_rules import ACCOUNTS, RULES
+from simulator.venues.deribit_wallet import Wallet
 
 DEPTHS = (1, 5, 10, 20, 50, 100, 1000, 10000)
 KINDS = ("future", "option", "spot", "future_combo", "option_combo")
@@ -88,6 +89,7 @@ class Deribit(SimVenue):
         self.methods["public/auth"] = self._doorkeeper.auth
         self.methods |= OrderReader(self.exchange, self, self._currencies).methods
         self.methods |= MoneyDesk(self.exchange, self, self._currencies, self.accounts).methods
+        self.methods |= Wallet(self.exchange, self._currencies).methods
 
     def set_limits(self, factor: float, clock: Clock = time.monotonic) -> None:
         """Multiply the limits of an account: 5 a second and 20 at once for orders, 20 and 100 for all else."""

@@ -26,6 +26,7 @@ _AREAS = ("account", "trade", "wallet")
 _ACCOUNT_METHODS = frozenset({
     "get_account_summary", "get_account_summaries", "get_transaction_log", "list_api_keys", "get_subaccounts",
 })  # fmt: skip
+_WALLET_METHODS = frozenset({"get_deposits", "get_withdrawals", "get_transfers"})
 MATCHING = frozenset({
     "buy", "sell", "edit", "edit_by_label", "cancel", "cancel_all", "cancel_all_by_currency",
     "cancel_all_by_instrument", "cancel_by_label", "close_position",
@@ -171,7 +172,8 @@ def _words(text: object) -> Iterable[str]:
 def _needed(method: str) -> tuple[str, str]:
     if method in MATCHING:
         return "trade", "read_write"
-    return ("account", "read") if method in _ACCOUNT_METHODS else ("trade", "read")
+    area = "account" if method in _ACCOUNT_METHODS else "wallet" if method in _WALLET_METHODS else "trade"
+    return area, "read"
 
 
 def _hmac(account: Account, content: bytes) -> str:

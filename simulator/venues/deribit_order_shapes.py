@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from simulator.exchange.model import BUY, FILLED, MARKET, OPEN, PARTLY_FILLED, REJECTED, UNTRIGGERED, Fill, Order
 from simulator.market.model import FUTURE, OPTION, PERPETUAL, SPOT, Listing
+from simulator.rows import Rows
 from simulator.venues.deribit_rpc import Row
 
 TRIGGERS = {"last_price": "last", "mark_price": "mark", "index_price": "index"}
@@ -26,6 +27,11 @@ _ID = re.compile(r"(?:[A-Z0-9_]+-)?(?:(?:SL|TP)[TMI][BS]-)?(\d{1,18})")
 def number(value: Decimal | None) -> float | None:
     """Write an amount as the JSON number that Deribit sends: at most ten decimals."""
     return None if value is None else float(round(value, 10))
+
+
+def exact(value: Decimal) -> Rows:
+    """Write an amount as a JSON number with all its decimals, so that sums of what is told are exact."""
+    return Rows(f"{value + 0:f}")
 
 
 def order_number(order_id: str) -> int | None:

@@ -1,7 +1,7 @@
 """How Deribit treats orders, and the keys that the simulated venue knows.
 
 Sources: docs.deribit.com: labels are not unique, what is left of an immediate order is `cancelled`, a fill-or-kill
-order that cannot be filled is answered as cancelled. One account holds all currencies.
+order that cannot be filled is answered as cancelled; fees have eight decimals. One account holds all currencies.
 """
 
 from simulator.exchange.model import (
@@ -31,6 +31,7 @@ RULES = ExchangeRules(
     fok=EXPIRE,
     leftover=CANCELLED,
     fee_in_quote=True,
+    fee_decimals=8,
     leverage=50,
 )  # fmt: skip
 ACCOUNTS = (

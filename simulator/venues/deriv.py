@@ -19,6 +19,7 @@ from simulator.venues.deriv_calls import CallError, answer, call_of, parsed
 from simulator.venues.deriv_contracts import Desk
 from simulator.venues.deriv_session import DerivSession
 from simulator.venues.deriv_status import website_status
+from simulator.venues.deriv_tally import tallied
 
 Send = Callable[[str], Awaitable[None]]
 PATH = "/websockets/v3"
@@ -65,6 +66,12 @@ class Deriv(SimVenue):
     def reset_accounts(self) -> None:
         """Forget all contracts and give everybody the deposit again."""
         self.desk.reset()
+
+    def tallied(self) -> list[dict[str, Any]]:
+        """Tell the venue's own accounting of each owner: of contracts, whose sizes are what their stakes move like."""
+        now_s = self.clock() // 1000
+        owners = {account.owner: account.key for account in self.accounts}
+        return [{"owner": owner} | tallied(self.desk, login, now_s) for owner, login in owners.items()]
 
     def placed(self) -> list[dict[str, str]]:
         """Tell every contract that was ever bought."""

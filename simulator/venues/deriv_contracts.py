@@ -88,6 +88,7 @@ class Desk:
         self._store: Store | None = None
         self._unsaved: list[tuple[str, int, Row]] = []
         self._balances: dict[str, Decimal] = {}
+        self._last_id = 0
 
     def open(self, store: Store) -> None:
         """Go on with what is stored, and store what happens from now on."""
@@ -97,6 +98,7 @@ class Desk:
             money = {name: Decimal(row[name]) for name in ("amount", "balance_after")}
             self.transactions.append(Transaction(**(row | money)))
         self._balances = {line.loginid: line.balance_after for line in self.transactions}
+        self._last_id = max((line.id for line in self.transactions), default=0)
 
     def reset(self) -> None:
         """Forget all contracts and give everybody the deposit again."""
@@ -270,9 +272,8 @@ class Desk:
         self._note(contract)
 
     def _book(self, loginid: str, action: str, amount: Decimal, at_s: int, contract_id: int = 0) -> Transaction:
-        last = self.transactions[-1].id if self.transactions else 0
         after = self._balances.get(loginid, Decimal(0)) + amount
-        number = max(last + _STEP, at_s * _TRANSACTIONS_PER_S + 8)
+        number = self._last_id = max(self._last_id + _STEP, at_s * _TRANSACTIONS_PER_S + 8)
         line = Transaction(number, loginid, action, amount, after, at_s, contract_id)
         self._balances[loginid] = after
         self.transactions.append(line)

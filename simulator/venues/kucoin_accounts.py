@@ -6,7 +6,7 @@ Bitcoin is XBT there. Margin modes and cross leverages are kept as long as the s
 
 from decimal import Decimal
 
-from simulator.exchange.model import TRADE, WITHDRAW, ExchangeRules, FundingPayment, PositionState
+from simulator.exchange.model import TRADE, WITHDRAW, ExchangeRules, FeeCoin, FundingPayment, PositionState
 from simulator.market.model import Listing
 from simulator.venues.kucoin_contracts import LEVERAGE, USUAL_LEVERAGE
 from simulator.venues.kucoin_futures_orders import CROSS, FUTURES, ISOLATED, margin_mode
@@ -22,26 +22,29 @@ from simulator.venues.kucoin_private import (
     text,
 )
 from simulator.venues.kucoin_spot_rows import order_id
-from simulator.venues.kucoin_wire import KucoinError, Row, futures_code, number, plain
+from simulator.venues.kucoin_wire import KucoinError, Row, exact, futures_code, number, plain
 
 TRADE_ACCOUNT, TRADE_HF, CONTRACT = "trade", "trade_hf", "contract"
 TYPES = ("main", TRADE_ACCOUNT, TRADE_HF, "margin", "isolated", "option")
-_USUAL = {"USDT": "1000000", "USDC": "1000000", "BTC": "100", "ETH": "1000", "SOL": "10000"}
+_USUAL = {"USDT": "1000000", "USDC": "1000000", "BTC": "100", "ETH": "1000"}
 UID = 165_111_215
 
 RULES = ExchangeRules(
     wallet=lambda listing: TRADE_HF if listing.product == "spot" else CONTRACT,
     deposits={
-        TRADE_HF: {**_USUAL, "KCS": "1000", "XRP": "100000"},
-        CONTRACT: {**_USUAL, "XRP": "100000", "DOT": "10000"},
+        TRADE_HF: {**_USUAL, "SOL": "10000", "KCS": "1000", "XRP": "100000"},
+        CONTRACT: {**_USUAL, "XRP": "100000", "DOT": "10000"},  # each settles a contract
     },
     order_id=order_id,
     client_ids="ever",
     fee_in_quote=True,
+    fee_coins={("kcs", "spot"): FeeCoin("KCS", Decimal("0.8"))},
     leverage=1,
     leftover="cancelled",
 )
-"""Spot fees are taken in the quote currency; a client id is never free again."""
+"""Spot fees are taken in the quote currency; a client id is never free again. Paying fees in KCS (20 % off) is switched
+on by hand at KuCoin: it is for one of the owners here.
+"""
 
 
 def account_mode(_call: Call) -> Row:
@@ -113,16 +116,16 @@ def account_overview(call: Call) -> Row:
     unrealized = sum((call.exchange.unrealized(p, call.now_ms) for p in held), Decimal(0))
     margin = sum((call.exchange.margin(p, call.now_ms) for p in held), Decimal(0))
     return {
-        "accountEquity": number(total + unrealized),
-        "unrealisedPNL": number(unrealized),
-        "marginBalance": number(total),
-        "positionMargin": number(margin),
-        "orderMargin": number(locked - margin),
+        "accountEquity": exact(total + unrealized),
+        "unrealisedPNL": exact(unrealized),
+        "marginBalance": exact(total),
+        "positionMargin": exact(margin),
+        "orderMargin": exact(locked - margin),
         "frozenFunds": 0.0,
-        "availableBalance": number(total - locked),
+        "availableBalance": exact(total - locked),
         "currency": code,
         "riskRatio": 0.0,
-        "maxWithdrawAmount": number(total - locked),
+        "maxWithdrawAmount": exact(total - locked),
     }
 
 
@@ -250,7 +253,7 @@ def _payment_row(call: Call, listing: Listing, payment: FundingPayment) -> Row:
         "markPrice": number(mark),
         "positionQty": number(payment.size),
         "positionCost": number(value_of(listing, payment.size, mark)),
-        "funding": number(payment.amount),
+        "funding": exact(payment.amount),
         "settleCurrency": futures_code(payment.currency),
         "context": f'{{"marginMode": "{mode}", "positionSide": "BOTH"}}',
         "marginMode": mode,

@@ -36,8 +36,11 @@ ACCOUNTS: tuple[Account, ...] = (
         frozenset({READ, TRADE, WITHDRAW}),
     ),
     Account("other", "65f1c2a0b7d84e0001a3f004", "2f6c1d7e-4b0a-4c55-9f3e-6a1d8c0b7e04", "crossbook-other"),
+    Account("kcs", "65f1c2a0b7d84e0001a3f005", "2f6c1d7e-4b0a-4c55-9f3e-6a1d8c0b7e05", "crossbook-kcs"),
 )
-"""One that trades, one that reads, one that may withdraw, all of one owner; and one of another owner."""
+"""One that trades, one that reads, one that may withdraw, all of one owner; one of another owner; and one whose owner
+pays spot fees in KCS.
+"""
 
 
 def authenticate(accounts: Iterable[Account], request: SimRequest) -> Account:

@@ -1,4 +1,4 @@
-"""KuCoin's futures orders: `/api/v1/orders`, `/api/v1/stopOrders` and `/api/v1/fills` of the futures host.
+"""KuCoin's futures orders: `/api/v1/orders` and `/api/v1/stopOrders` of the futures host.
 
 Source: docs.kucoin.com, Futures Trading. Sizes are whole contracts. In isolated margin mode an order's `leverage`
 becomes the position's; in cross mode the order's is ignored. An order has to name the margin mode that is set
@@ -10,12 +10,11 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import cast
 
-from simulator.exchange.model import FOK, GTC, IOC, LIMIT, MARKET, Fill, NewOrder, Order, Trigger
+from simulator.exchange.model import FOK, GTC, IOC, LIMIT, MARKET, NewOrder, Order, Trigger
 from simulator.market.model import Listing
 from simulator.venues.kucoin_contracts import LEVERAGE, USUAL_LEVERAGE
 from simulator.venues.kucoin_futures_rows import (
     PRICE_TYPES,
-    fill_row,
     is_waiting,
     order_row,
     read_id,
@@ -268,20 +267,3 @@ def recent_done(call: Call) -> list[Row]:
     symbol = call.narrowed(FUTURES)
     found = call.exchange.orders(call.account, call.now_ms, live=False, product=FUTURES, native_id=symbol)
     return [_row(call, order) for order in chosen(found, call.given)[:NEWEST]]
-
-
-def fills(call: Call) -> Row:
-    """List own trades, newest first, in pages."""
-    given, symbol = call.given, call.narrowed(FUTURES)
-    order_id = read_id(str(given["orderId"])) if given.get("orderId") else None
-    found = call.exchange.fills(call.account, call.now_ms, product=FUTURES, native_id=symbol, order_id=order_id)
-    start_ms, end_ms = span(given, call.now_ms)
-    rows = [fill for fill in reversed(found) if order_id or start_ms <= fill.time_ms <= end_ms]
-    rows = [fill for fill in rows if given.get("side") in (None, "", fill.side)]
-
-    def write(fill: Fill) -> Row:
-        order = call.exchange.find(call.account, call.now_ms, order_id=fill.order_id)
-        assert order is not None
-        return fill_row(fill, order, call.venue.by_id[(FUTURES, fill.native_id)])
-
-    return page_of(rows, given, write, 1_000)

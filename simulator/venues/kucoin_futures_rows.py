@@ -7,7 +7,17 @@ are numbers of contracts, prices and values of orders and trades text, everythin
 from decimal import Decimal
 from zlib import crc32
 
-from simulator.exchange.model import BUY, CANCELLED, EXPIRED, MARKET, UNTRIGGERED, Fill, Order, PositionState
+from simulator.exchange.model import (
+    BUY,
+    CANCELLED,
+    EXPIRED,
+    MARKET,
+    UNTRIGGERED,
+    Fill,
+    FundingPayment,
+    Order,
+    PositionState,
+)
 from simulator.market.model import Listing
 from simulator.venues.kucoin_contracts import LEVERAGE, USUAL_LEVERAGE
 from simulator.venues.kucoin_spot_rows import order_id
@@ -15,6 +25,7 @@ from simulator.venues.kucoin_wire import NS_PER_MS, Row, futures_code, number, p
 
 _FIRST_ORDER = 236_655_000_000_000_000
 _FIRST_TRADE = 1_784_270_000_000
+_FIRST_SETTLEMENT = 9_784_270_000_000
 PRICE_TYPES = {"TP": "last", "MP": "mark", "IP": "index"}
 _NAMED = {source: name for name, source in PRICE_TYPES.items()}
 
@@ -134,6 +145,34 @@ def fill_row(fill: Fill, order: Order, listing: Listing) -> Row:
         "tradeType": "trade",
         "tradeTime": fill.time_ms * NS_PER_MS,
         "createdAt": fill.time_ms,
+    }
+
+
+def settlement_row(paid: FundingPayment, listing: Listing) -> Row:
+    """Write how a position ended at expiry: a trade of the type `settlement` that closes it, without an order."""
+    size = abs(paid.size)
+    return {
+        "symbol": paid.native_id,
+        "tradeId": str(_FIRST_SETTLEMENT + paid.number),
+        "orderId": "",
+        "side": "sell" if paid.size > 0 else BUY,
+        "liquidity": "taker",
+        "forceTaker": False,
+        "price": plain(paid.rate),
+        "size": number(size),
+        "value": plain(value_of(listing, size, paid.rate)),
+        "stop": "",
+        "feeRate": "0",
+        "fixFee": "0",
+        "fee": "0",
+        "feeCurrency": futures_code(listing.settle),
+        "settleCurrency": futures_code(listing.settle),
+        "marginMode": "ISOLATED",
+        "orderType": "market",
+        "displayType": "market",
+        "tradeType": "settlement",
+        "tradeTime": paid.time_ms * NS_PER_MS,
+        "createdAt": paid.time_ms,
     }
 
 

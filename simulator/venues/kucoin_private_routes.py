@@ -9,10 +9,12 @@ from typing import NamedTuple
 
 from simulator.exchange.model import READ, TRADE
 from simulator.venues import kucoin_accounts as accounts
+from simulator.venues import kucoin_futures_history as futures_history
 from simulator.venues import kucoin_futures_orders as futures
 from simulator.venues import kucoin_spot_history as history
 from simulator.venues import kucoin_spot_orders as spot
 from simulator.venues import kucoin_stop_orders as stops
+from simulator.venues import kucoin_wallet as wallet
 from simulator.venues.kucoin_private import Call, Handler
 from simulator.venues.kucoin_wire import KucoinError
 
@@ -44,6 +46,9 @@ PRIVATE_ROUTES: Mapping[str, Mapping[tuple[str, str], PrivateRoute]] = {
         ("GET", "/api/v1/isolated/symbols"): PrivateRoute(accounts.isolated_symbols, 3),
         ("GET", "/api/v1/user/api-key"): PrivateRoute(accounts.api_key, 20),
         ("GET", "/api/v1/accounts"): PrivateRoute(accounts.accounts, 5),
+        ("GET", "/api/v1/hf/accounts/ledgers"): PrivateRoute(wallet.ledger, 2),
+        ("GET", "/api/v1/deposits"): PrivateRoute(wallet.deposits, 5),
+        ("GET", "/api/v1/withdrawals"): PrivateRoute(wallet.withdrawals, 20),
         ("POST", _HF): PrivateRoute(spot.place, 1, TRADE),
         ("POST", f"{_HF}/sync"): PrivateRoute(spot.place_sync, 1, TRADE),
         ("POST", f"{_HF}/test"): PrivateRoute(spot.test, 1, TRADE),
@@ -90,7 +95,7 @@ PRIVATE_ROUTES: Mapping[str, Mapping[tuple[str, str], PrivateRoute]] = {
         ("GET", "/api/v1/orders/{orderId}"): PrivateRoute(futures.get, 5),
         ("GET", "/api/v1/stopOrders"): PrivateRoute(futures.listed_stops, 6),
         ("GET", "/api/v1/recentDoneOrders"): PrivateRoute(futures.recent_done, 5),
-        ("GET", "/api/v1/fills"): PrivateRoute(futures.fills, 5),
+        ("GET", "/api/v1/fills"): PrivateRoute(futures_history.fills, 5),
         ("DELETE", "/api/v1/orders"): PrivateRoute(futures.cancel_all, 10, TRADE),
         ("DELETE", "/api/v3/orders"): PrivateRoute(futures.cancel_all, 10, TRADE),
         ("DELETE", "/api/v1/stopOrders"): PrivateRoute(futures.cancel_all_stops, 15, TRADE),

@@ -11,7 +11,7 @@ from simulator.venues.kucoin_wire import NS_PER_MS, Row, plain
 _EPOCH = "67a3b1c2"
 _STOP_PREFIX = "vs93gp"
 _CURSOR = 19_814_000_000_000
-_TRADE = 11_029_000_000_000_000
+TRADE_NUMBER = 11_029_000_000_000_000
 USER_ID = "633559791e1cbc0001f319bc"
 CANCELLED_STATES = frozenset({CANCELLED, EXPIRED})
 
@@ -62,6 +62,7 @@ def order_row(order: Order, quote: str) -> Row:
     price = Decimal(0) if market or order.price is None else order.price
     funds = order.quote_amount if order.quote_amount is not None else price * order.size
     size = Decimal(0) if order.quote_amount is not None else order.size
+    paid_in = next(iter(order.fees), quote)
     return {
         "id": wire_id(order),
         "clientOid": order.client_id or None,
@@ -78,8 +79,8 @@ def order_row(order: Order, quote: str) -> Row:
         "remainFunds": plain(max(Decimal(0), funds - order.filled_quote)) if order.live else "0",
         "cancelledSize": plain(order.left) if ended else "0",
         "cancelledFunds": plain(price * order.left) if ended else "0",
-        "fee": plain(order.fees.get(quote, Decimal(0))),
-        "feeCurrency": quote,
+        "fee": plain(order.fees.get(paid_in, Decimal(0))),
+        "feeCurrency": paid_in,
         "stp": order.extra.get("stp"),
         "timeInForce": order.tif,
         "postOnly": order.post_only,
@@ -169,12 +170,13 @@ def stop_row(order: Order, quote: str, fee_rate: str) -> Row:
 def fill_row(fill: Fill, order: Order) -> Row:
     """Write a trade of one's own; ids are numbers here."""
     funds = fill.price * fill.size
-    rate = fill.fee / funds if funds else Decimal(0)
+    quote = fill.native_id.partition("-")[2]
+    rate = fill.fee / funds if funds and fill.fee_currency == quote else Decimal("0.001")
     return {
         "id": cursor(fill.number),
         "orderId": wire_id(order),
         "counterOrderId": order_id(fill.number + 1_000_000),
-        "tradeId": _TRADE + fill.number,
+        "tradeId": TRADE_NUMBER + fill.number,
         "symbol": fill.native_id,
         "side": fill.side,
         "liquidity": "maker" if fill.maker else "taker",

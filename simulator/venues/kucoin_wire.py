@@ -6,6 +6,7 @@ from decimal import Decimal
 from simulator.market.bars import MONTH, WEEK, Bar
 from simulator.market.calendar import DAY_MS, HOUR_MS, MINUTE_MS
 from simulator.market.model import Listing
+from simulator.rows import Rows
 from simulator.venue import SimVenue
 
 Row = dict[str, object]
@@ -79,6 +80,11 @@ def number(amount: str | Decimal) -> int | float:
         return int(amount)
     value = float(amount)
     return int(value) if value.is_integer() else value
+
+
+def exact(value: Decimal) -> Rows:
+    """Write an amount as a JSON number with all its decimals, so that sums of what is told are exact."""
+    return Rows(plain(value))
 
 
 def plain(value: Decimal) -> str:

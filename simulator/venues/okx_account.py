@@ -1,35 +1,41 @@
-"""OKX's account: balances, positions, leverage, fees, bills, own trades and what the key may do.
+"""OKX's account: balances, positions, leverage, fees and what the key may do.
 
-Source: okx.com/docs-v5, "Trading Account" and "Order Book Trading, Trade".
+Source: okx.com/docs-v5, "Trading Account".
 """
 
 from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
 
-from simulator.exchange.model import READ, TRADE, WITHDRAW, Fill, Order, PositionState, Rejected
+from simulator.exchange.model import READ, TRADE, WITHDRAW, PositionState, Rejected
 from simulator.market.model import OPTION, SPOT, Listing, NotRecorded
 from simulator.venues.okx_instruments import LEVERAGE
-from simulator.venues.okx_order_shapes import bill_id, fill_row, paged, position_row
-from simulator.venues.okx_order_wire import WALLET, absent, fired_id, listing_of, needed, refusal, single, wrong
+from simulator.venues.okx_order_shapes import option_value, position_row
+from simulator.venues.okx_order_wire import WALLET, absent, listing_of, needed, refusal, single, wrong
 from simulator.venues.okx_orders import Call
-from simulator.venues.okx_wire import OkxError, Row, inst_type, instrument, moment, required, text, whole_number
+from simulator.venues.okx_wire import OkxError, Row, exact, inst_type, instrument, required, text
 
-_DAY_MS = 86_400_000
 _PERMISSIONS = {READ: "read_only", TRADE: "trade", WITHDRAW: "withdraw"}
 _DOLLARS = ("USDT", "USDC", "USD")
 
 
 def balance(call: Call) -> list[Row]:
-    """Show the trading account, narrowed by `ccy` (several with commas)."""
+    """Show the trading account, narrowed by `ccy` (several with commas).
+
+    Equity is cash and what contracts have gained; options count with what they are worth, since their premium was paid.
+    """
     exchange, now_ms = call.venue.exchange, call.now_ms
     wanted = set(filter(None, call.query.get("ccy", "").split(",")))
     gains: dict[str, Decimal] = defaultdict(Decimal)
+    worths: dict[str, Decimal] = defaultdict(Decimal)
     for position in _open(call):
-        gains[_listing(call, position).settle] += exchange.unrealized(position, now_ms)
+        listing = _listing(call, position)
+        gain = exchange.unrealized(position, now_ms)
+        gains[listing.settle] += gain
+        worths[listing.settle] += option_value(call.venue, position, listing, now_ms) if listing.strike else gain
     details, worth = [], Decimal(0)
     for currency, held in exchange.balances(call.account, WALLET, now_ms).items():
-        equity = held.total + gains[currency]
+        equity = held.total + worths[currency]
         dollars = equity * _price(call, currency)
         worth += dollars
         if (wanted and currency not in wanted) or not (held.total or held.locked):
@@ -38,13 +44,13 @@ def balance(call: Call) -> list[Row]:
             _EMPTY_DETAIL
             | {
                 "ccy": currency,
-                "eq": text(equity),
-                "cashBal": text(held.total),
-                "availBal": text(held.free),
-                "availEq": text(held.free),
-                "frozenBal": text(held.locked),
-                "ordFrozen": text(held.locked),
-                "upl": text(gains[currency]),
+                "eq": exact(equity),
+                "cashBal": exact(held.total),
+                "availBal": exact(held.free),
+                "availEq": exact(held.free),
+                "frozenBal": exact(held.locked),
+                "ordFrozen": exact(held.locked),
+                "upl": exact(gains[currency]),
                 "eqUsd": text(dollars),
                 "disEq": text(dollars),
                 "uTime": str(now_ms),
@@ -64,7 +70,9 @@ def positions(call: Call) -> list[Row]:
     names = set(filter(None, call.query.get("instId", "").split(",")))
     product = call.query.get("instType")
     found = [p for p in _open(call) if (not names or p.native_id in names) and (not product or p.product == product)]
-    return [position_row(call.venue, position, _listing(call, position), call.now_ms) for position in found]
+    return [
+        position_row(call.venue, call.account, position, _listing(call, position), call.now_ms) for position in found
+    ]
 
 
 def config(call: Call) -> list[Row]:
@@ -156,89 +164,6 @@ def trade_fee(call: Call) -> list[Row]:
 def nothing(_call: Call) -> list[Row]:
     """Show an empty list: the funding account, and currencies, of which nothing is simulated."""
     return []
-
-
-# --- own trades and bills ------------------------------------------------------------------------------------------
-
-
-def fills(call: Call) -> list[Row]:
-    """List own trades of 3 days, newest first, at most 100 a page, paged by `billId`."""
-    return _fills(call, call.query.get("instType", ""), 3 * _DAY_MS)
-
-
-def fills_history(call: Call) -> list[Row]:
-    """List own trades of 3 months."""
-    return _fills(call, inst_type(call.query), 90 * _DAY_MS)
-
-
-def _fills(call: Call, product: str, kept_ms: int) -> list[Row]:
-    query, exchange, now_ms = call.query, call.venue.exchange, call.now_ms
-    orders: dict[str, Order] = {}
-    rows: list[tuple[Fill, Order, Listing]] = []
-    for fill in reversed(exchange.fills(call.account, now_ms, since_ms=now_ms - kept_ms)):
-        listing = call.venue.by_id.get((fill.product, fill.native_id))
-        if listing is None or (product and fill.product != product) or not _within(call, fill.time_ms):
-            continue
-        if query.get("instId") and fill.native_id != query["instId"]:
-            continue
-        order = orders.get(fill.order_id) or exchange.find(call.account, now_ms, order_id=fill.order_id)
-        if order is None:
-            continue
-        orders[fill.order_id] = order
-        if not query.get("ordId") or fired_id(order) == query["ordId"]:
-            rows.append((fill, order, listing))
-    limit = whole_number(query, "limit", 100, 100)
-    shown = paged(rows, lambda row: int(bill_id(row[0].number)), query, limit)
-    return [fill_row(*row) for row in shown]
-
-
-def bills(call: Call) -> list[Row]:
-    """List the account's book of 7 days: of its entries only funding (`type` 8) is simulated."""
-    return _bills(call, 7 * _DAY_MS)
-
-
-def bills_archive(call: Call) -> list[Row]:
-    """List the account's book of 3 months."""
-    return _bills(call, 90 * _DAY_MS)
-
-
-def _bills(call: Call, kept_ms: int) -> list[Row]:
-    query, now_ms = call.query, call.now_ms
-    if query.get("type") not in (None, "", "8"):
-        return []
-    rows: list[Row] = []
-    for paid in reversed(call.venue.exchange.funding_payments(call.account, now_ms, since_ms=now_ms - kept_ms)):
-        listing = call.venue.by_id.get((paid.product, paid.native_id))
-        if listing is None or not _within(call, paid.time_ms):
-            continue
-        kind = "inverse" if listing.inverse else "linear"
-        wants = {"instType": paid.product, "instId": paid.native_id, "ccy": paid.currency, "ctType": kind}
-        if any(query.get(name) and query[name] != has for name, has in wants.items()):
-            continue
-        figures = {
-            "billId": bill_id(paid.number, funding=True),
-            "ts": str(paid.time_ms),
-            "type": "8",
-            "subType": "173" if paid.amount < 0 else "174",
-            "balChg": text(paid.amount),
-            "pnl": text(paid.amount),
-            "sz": text(abs(paid.size)),
-            "mgnMode": "cross",
-            "posBalChg": "0",
-        }
-        rows.append(_EMPTY_BILL | {name: has for name, has in wants.items() if name != "ctType"} | figures)
-    limit = whole_number(query, "limit", 100, 100)
-    return paged(rows, lambda row: int(str(row["billId"])), query, limit)
-
-
-_EMPTY_BILL: Row = absent("""
-    bal clOrdId earnAmt earnApr execType fee fillFwdPx fillIdxPx fillMarkPx fillMarkVol fillPxUsd fillPxVol fillTime
-    from interest notes ordId posBal px tag to tradeId""")
-
-
-def _within(call: Call, time_ms: int) -> bool:
-    begin, end = moment(call.query, "begin"), moment(call.query, "end")
-    return (begin is None or time_ms >= begin) and (end is None or time_ms <= end)
 
 
 def _open(call: Call) -> Iterable[PositionState]:

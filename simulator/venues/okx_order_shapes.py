@@ -23,7 +23,7 @@ from simulator.market.model import SPOT, Listing
 from simulator.venue import SimVenue
 from simulator.venues.okx_market import figures
 from simulator.venues.okx_order_wire import absent, fail_code, fired_id, own_id
-from simulator.venues.okx_wire import Query, Row, moment, text, underlying
+from simulator.venues.okx_wire import Query, Row, exact, moment, text, underlying
 
 T = TypeVar("T")
 
@@ -87,7 +87,7 @@ def order_row(venue: SimVenue, account: Account, order: Order, listing: Listing,
         "tag": order.extra.get("tag", ""),
         "px": "" if order.price is None else text(order.price),
         "sz": text(order.quote_amount if order.quote_amount is not None else order.size),
-        "pnl": text(sum((fill.realized for fill in trades), Decimal(0))),
+        "pnl": exact(sum((fill.realized for fill in trades), Decimal(0))),
         "ordType": order_type(order),
         "side": order.side,
         "posSide": "" if spot else "net",
@@ -103,7 +103,7 @@ def order_row(venue: SimVenue, account: Account, order: Order, listing: Listing,
         "lever": "" if spot or listing.strike else str(venue.exchange.leverage(account, listing)),
         "attachAlgoOrds": [],
         "linkedAlgoOrd": {"algoId": ""},
-        "fee": text(-sum(order.fees.values(), Decimal(0))),
+        "fee": exact(-sum(order.fees.values(), Decimal(0))),
         "feeCcy": fee_currency,
         "rebateCcy": fee_currency,
         "source": "7" if algo else "",
@@ -181,7 +181,7 @@ def fill_row(fill: Fill, order: Order, listing: Listing) -> Row:
         "fillPx": text(fill.price),
         "fillSz": text(fill.size),
         "fillIdxPx": "",
-        "fillPnl": text(fill.realized),
+        "fillPnl": exact(fill.realized),
         "fillPxVol": "",
         "fillPxUsd": "",
         "fillMarkVol": "",
@@ -191,7 +191,7 @@ def fill_row(fill: Fill, order: Order, listing: Listing) -> Row:
         "posSide": "" if spot else "net",
         "execType": "M" if fill.maker else "T",
         "feeCcy": fill.fee_currency,
-        "fee": text(-fill.fee),
+        "fee": exact(-fill.fee),
         "feeRate": text(-Decimal(listing.maker_fee if fill.maker else listing.taker_fee)),
         "ts": str(fill.time_ms),
         "fillTime": str(fill.time_ms),
@@ -199,9 +199,10 @@ def fill_row(fill: Fill, order: Order, listing: Listing) -> Row:
     }
 
 
-def position_row(venue: SimVenue, position: PositionState, listing: Listing, now_ms: int) -> Row:
-    """Show a position as `account/positions` does."""
+def position_row(venue: SimVenue, account: Account, position: PositionState, listing: Listing, now_ms: int) -> Row:
+    """Show a position as `account/positions` does; `realizedPnl` is `pnl`, fees and funding since it was opened."""
     exchange = venue.exchange
+    fee, funding = _costs(venue, account, position, now_ms)
     mark, gain = exchange.mark_price(listing, now_ms), exchange.unrealized(position, now_ms)
     margin, liquidation = exchange.margin(position, now_ms), exchange.liquidation_price(position)
     size, unit = abs(position.size), Decimal(listing.contract_size)
@@ -225,16 +226,16 @@ def position_row(venue: SimVenue, position: PositionState, listing: Listing, now
         "imr": text(margin),
         "mmr": text(value * _MAINTENANCE),
         "notionalUsd": text(usd),
-        "upl": text(gain),
-        "uplLastPx": text(gain),
+        "upl": exact(gain),
+        "uplLastPx": exact(gain),
         "uplRatio": text((gain / margin).quantize(Decimal("1e-8"))) if margin else "0",
-        "realizedPnl": text(position.realized),
-        "pnl": text(position.realized),
-        "fee": "0",
-        "fundingFee": "0",
+        "realizedPnl": exact(position.realized + fee + funding),
+        "pnl": exact(position.realized),
+        "fee": exact(fee),
+        "fundingFee": exact(funding),
         "liqPenalty": "0",
         "adl": "1",
-        "optVal": text(position.size * unit * mark) if listing.strike else "",
+        "optVal": exact(option_value(venue, position, listing, now_ms)) if listing.strike else "",
         "closeOrderAlgo": [],
         "uly": underlying(listing),
         "cTime": str(position.opened_ms),
@@ -242,9 +243,23 @@ def position_row(venue: SimVenue, position: PositionState, listing: Listing, now
     }
 
 
-def bill_id(number: int, funding: bool = False) -> str:
-    """Number an entry of the account's book: fills and funding have each their own numbers."""
-    return str(_FIRST_BILL + 2 * number + funding)
+def option_value(venue: SimVenue, position: PositionState, listing: Listing, now_ms: int) -> Decimal:
+    """Return what an option position is worth at the mark price, below zero where it is short."""
+    return position.size * Decimal(listing.contract_size) * venue.exchange.mark_price(listing, now_ms)
+
+
+def _costs(venue: SimVenue, account: Account, position: PositionState, now_ms: int) -> tuple[Decimal, Decimal]:
+    """Add up fees and funding since a position was opened, below zero where they were paid."""
+    product, name, since_ms = position.product, position.native_id, position.opened_ms
+    trades = venue.exchange.fills(account, now_ms, product=product, native_id=name, since_ms=since_ms)
+    paid = venue.exchange.funding_payments(account, now_ms, product=product, native_id=name, since_ms=since_ms)
+    fees = sum((fill.fee for fill in trades), Decimal(0))
+    return -fees, sum((each.amount for each in paid), Decimal(0))
+
+
+def bill_id(number: int, payment: bool = False) -> str:
+    """Number an entry of the account's book: fills have numbers of their own, funding and deliveries share theirs."""
+    return str(_FIRST_BILL + 2 * number + payment)
 
 
 def paged(rows: Sequence[T], number: Callable[[T], int], query: Query, limit: int) -> list[T]:

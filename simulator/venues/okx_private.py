@@ -10,7 +10,7 @@ from typing import NamedTuple
 from simulator.exchange.model import READ, TRADE, Account
 from simulator.limits import Windows
 from simulator.venue import SimReply, SimRequest, SimVenue, json_reply
-from simulator.venues import okx_account, okx_algos, okx_order_lists, okx_orders
+from simulator.venues import okx_account, okx_algos, okx_history, okx_order_lists, okx_orders
 from simulator.venues.okx_auth import may, signer
 from simulator.venues.okx_orders import Call
 from simulator.venues.okx_wire import OkxError, Row
@@ -53,8 +53,8 @@ SIGNED: Mapping[tuple[str, str], Signed] = {
     ("GET", "/api/v5/trade/order-algo"): Signed(okx_algos.one, 20),
     ("GET", "/api/v5/trade/orders-algo-pending"): Signed(okx_algos.pending, 20),
     ("GET", "/api/v5/trade/orders-algo-history"): Signed(okx_algos.history, 20),
-    ("GET", "/api/v5/trade/fills"): Signed(okx_account.fills, 60),
-    ("GET", "/api/v5/trade/fills-history"): Signed(okx_account.fills_history, 10),
+    ("GET", "/api/v5/trade/fills"): Signed(okx_history.fills, 60),
+    ("GET", "/api/v5/trade/fills-history"): Signed(okx_history.fills_history, 10),
     ("GET", "/api/v5/account/balance"): Signed(okx_account.balance, 10),
     ("GET", "/api/v5/account/positions"): Signed(okx_account.positions, 10),
     ("GET", "/api/v5/account/config"): Signed(okx_account.config, 5),
@@ -62,10 +62,12 @@ SIGNED: Mapping[tuple[str, str], Signed] = {
     ("GET", "/api/v5/account/leverage-info"): Signed(okx_account.leverage_info, 20),
     ("POST", "/api/v5/account/set-leverage"): Signed(okx_account.set_leverage, 20, permission=TRADE),
     ("GET", "/api/v5/account/trade-fee"): Signed(okx_account.trade_fee, 5),
-    ("GET", "/api/v5/account/bills"): Signed(okx_account.bills, 5, 1.0),
-    ("GET", "/api/v5/account/bills-archive"): Signed(okx_account.bills_archive, 5),
+    ("GET", "/api/v5/account/bills"): Signed(okx_history.bills, 5, 1.0),
+    ("GET", "/api/v5/account/bills-archive"): Signed(okx_history.bills_archive, 5),
     ("GET", "/api/v5/asset/currencies"): Signed(okx_account.nothing, 6, 1.0),
     ("GET", "/api/v5/asset/balances"): Signed(okx_account.nothing, 6, 1.0),
+    ("GET", "/api/v5/asset/deposit-history"): Signed(okx_history.deposits, 6, 1.0),
+    ("GET", "/api/v5/asset/withdrawal-history"): Signed(okx_history.withdrawals, 6, 1.0),
 }
 
 TOO_MANY = b'{"msg":"Too Many Requests","code":"50011"}'

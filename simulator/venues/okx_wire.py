@@ -97,3 +97,8 @@ def text(amount: Decimal) -> str:
 def _shortened(amount: Decimal) -> str:
     exponent = max(-18, amount.adjusted() - 15)
     return format(amount.quantize(Decimal(1).scaleb(exponent)).normalize(), "f")
+
+
+def exact(amount: Decimal) -> str:
+    """Print money as OKX does in balances, fees and bills: plain and with all its digits."""
+    return format(amount.normalize(), "f") if amount else "0"

@@ -82,6 +82,8 @@ def watch(connection: socket.socket) -> None:
 def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
     """Read a request and the three streams that come with it."""
     head, streams, _, _ = socket.recv_fds(connection, HEADER.size, 3)
+    if not head:
+        os._exit(0)  # somebody only looked whether we listen
     (length,) = HEADER.unpack(head)
     body = b""
     while len(body) < length:

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from domain.errors import UsageError
 from domain.funding import Funding, FundingPoint
+from domain.spans import span_ms
 from domain.time import MS_PER_HOUR
-from market_data.carry import measure, per_hours, percentile, span_ms, yearly
+from market_data.carry import measure, per_hours, percentile, yearly
 from market_data.funding import FundingRow, comparable_history, fill, widest
 
 D = Decimal

@@ -89,7 +89,9 @@ def test_nobody_listening_is_told_and_ends() -> None:
     assert "127.0.0.1" in complaints[0]
 
 
-@pytest.mark.parametrize("url", ["http://example.com/x", "ftp://example.com", "example.com", "https://", "", "file:///x"])
+@pytest.mark.parametrize(
+    "url", ["http://example.com/x", "ftp://example.com", "example.com", "https://", "", "file:///x"]
+)
 def test_only_https_or_this_machine(url: str) -> None:
     with pytest.raises(ConfigError) as refused:
         Webhook(url, print)

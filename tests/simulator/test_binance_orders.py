@@ -722,7 +722,7 @@ def test_the_official_futures_sdk_trades(adapter, venue, client):
     assert rest.query_order("BTCUSDT", order_id=accepted.order_id).data().status == "FILLED"
     assert [each.symbol for each in rest.position_information_v3().data()] == ["BTCUSDT"]
     assert rest.account_information_v3().data().positions[0].position_amt == "0.010"
-    assert {each.asset for each in rest.futures_account_balance_v3().data()} == {"USDC", "USDT"}
+    assert {each.asset for each in rest.futures_account_balance_v3().data()} == {"BNB", "USDC", "USDT"}
     assert {each.income_type for each in rest.get_income_history().data()} == {"COMMISSION"}
     assert {each.order_id for each in rest.account_trade_list("BTCUSDT").data()} == {accepted.order_id}
     stop = rest.new_algo_order(

@@ -19,7 +19,7 @@ from tests.simulator.mounted import NOW_MS, Mounted, client
 
 SPOT_URL, FUTURES_URL = "https://api.kucoin.com", "https://api-futures.kucoin.com"
 SPOT, SWAP, INVERSE = "BTC/USDT", "BTC/USDT:USDT", "BTC/USD:BTC"
-TRADER, READER, WITHDRAWER, OTHER = Kucoin.accounts
+TRADER, READER, WITHDRAWER, OTHER, KCS_PAYER = Kucoin.accounts
 CLASSIC = {"hf": True, "uta": False}
 DAY_MS = 86_400_000
 

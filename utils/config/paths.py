@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 from pathlib import Path
 
 from domain.errors import ConfigError
@@ -19,6 +20,12 @@ def state_dir() -> Path:
 def cache_dir() -> Path:
     """Return the folder of what can be fetched again (0700, made when missing)."""
     return _made(_place("cache", "XDG_CACHE_HOME", ".cache"))
+
+
+def environment_file(folder: str, environment_key: str) -> Path:
+    """Return where the SQLite file of an environment (`live`, `sim/synthetic-7`) is in a folder of the state."""
+    name = re.sub(r"[^\w.-]", lambda found: f"%{ord(found[0]):02x}", environment_key, flags=re.ASCII)
+    return state_dir() / folder / f"{name.replace('%2f', '+')}.sqlite"
 
 
 def config_files() -> list[Path]:

@@ -1,4 +1,4 @@
-"""The charts: depth of a book, impact of sizes, history of funding. Data in, file out; they know no venue."""
+"""The charts: depth of a book, impact of sizes, history of funding, earnings. Data in, file out; venues unknown."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC
@@ -68,4 +68,29 @@ def history_chart(path: str, title: str, subtitle: str, series: Mapping[str, Lin
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))  # type: ignore[no-untyped-call]
         axes.set_xlabel("settlement (UTC)")
+        axes.set_ylabel(label)
+
+
+def earnings_chart(path: str, title: str, subtitle: str, series: Mapping[str, Line], now_ms: float, label: str) -> None:
+    """Draw what was earned so far over time, a step line each; points are (epoch milliseconds, value).
+
+    The last point of a line is at `now_ms` and marked: what is open counts there, and only there.
+    """
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    with picture(path, title, subtitle) as axes:
+        for place, (name, points) in enumerate(series.items()):
+            tint, dashes = look(place)
+            moments = [moment / MS_PER_DAY for moment, _ in points]
+            values = [value for _, value in points]
+            axes.step(moments, values, where="post", linewidth=1.5, label=name, color=tint, linestyle=dashes)
+            axes.plot(moments[-1:], values[-1:], marker="o", markersize=5, color=tint)
+        axes.axhline(0, color=MUTED, linewidth=0.9)
+        axes.axvline(now_ms / MS_PER_DAY, color=MUTED, linewidth=0.9, linestyle="--")
+        axes.annotate("now", (now_ms / MS_PER_DAY, 1), xycoords=("data", "axes fraction"), xytext=(-4, -10),
+                      textcoords="offset points", fontsize=9, color=INK, ha="right")  # fmt: skip
+        locator = AutoDateLocator(tz=UTC)  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))  # type: ignore[no-untyped-call]
+        axes.set_xlabel("UTC")
         axes.set_ylabel(label)

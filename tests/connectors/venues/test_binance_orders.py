@@ -550,7 +550,7 @@ def test_finished_orders_and_fills_are_listed_over_days(trading, sim, symbol):
 
 
 def test_a_list_that_fills_a_page_is_asked_for_in_halves(trading, monkeypatch):
-    monkeypatch.setattr("connectors.venues.binance_reads._PAGE", 3)
+    monkeypatch.setattr(BinanceTrading, "page", 3)
     began_ms = _lately()
     wanted = []
     for _ in range(8):

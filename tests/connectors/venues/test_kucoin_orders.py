@@ -593,8 +593,7 @@ def test_cancel_all_goes_on_with_the_stops_where_the_first_call_fails(trading, s
 
 @pytest.mark.parametrize("symbol", EVERY)
 def test_finished_orders_and_fills_are_listed_to_the_last_page(trading, symbol, monkeypatch):
-    monkeypatch.setattr("connectors.venues.kucoin_orders._SPOT_PAGE", 3)
-    monkeypatch.setattr("connectors.venues.kucoin_orders._FUTURES_PAGE", 3)
+    monkeypatch.setattr(KucoinTrading, "page_sizes", dict.fromkeys(KucoinTrading.page_sizes, 3))
     started_ms = time.time_ns() // 1_000_000 - 2_000
     size = {SPOT: Decimal("0.00002"), LINEAR: Decimal("0.001"), INVERSE: Decimal(1)}[symbol]
     orders = [OrderSpec(fresh_id(), side, MARKET, size) for side in (BUY, SELL) * 4]

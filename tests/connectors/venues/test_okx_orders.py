@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from connectors.trading import OrderRef
-from connectors.venues import okx_lists, okx_orders
+from connectors.venues import okx_orders
 from connectors.venues.okx_orders import OkxTrading
 from domain.errors import OutcomeUnknown, Refused, Unauthorized, Unavailable, Unsupported
 from domain.instruments import OPTION
@@ -613,7 +613,7 @@ class TestLists:
     def test_lists_are_read_to_their_end(
         self, trading: OkxTrading, touch: Look, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(okx_lists, "_PAGE", 2)
+        monkeypatch.setattr(OkxTrading, "page", 2)
         swap, sent = trading.instrument(SWAP), []
         for number in range(5):
             order = spec(trading, touch, SWAP) if number % 2 else market(SWAP)
@@ -627,16 +627,16 @@ class TestLists:
         assert len({fill.trade_id for fill in fills}) == len(fills) >= 3
         assert fills == sorted(fills, key=lambda fill: (fill.time_ms, fill.trade_id))
 
-    def test_the_list_of_the_last_days_is_asked_where_it_reaches_back_far_enough(
+    def test_the_list_of_the_last_days_is_asked_for_these_and_the_history_for_what_was_before(
         self, trading: OkxTrading, sim: Any
     ) -> None:
         spot = trading.instrument(SPOT)
         trading.submit(spot, market(SPOT))
         now_ms = time.time_ns() // 1_000_000
-        for since_ms, name in ((now_ms - 3_600_000, "fills"), (now_ms - 30 * 86_400_000, "fills-history")):
+        for days, names in ((1, ["fills"]), (30, ["fills", "fills-history"])):
             sim.reset_requests()
-            assert trading.fills(spot, since_ms)
-            assert set(sim.requests("okx")) == {f"/api/v5/trade/{name}"}
+            assert trading.fills(spot, now_ms - days * 86_400_000)
+            assert sim.requests("okx") == {f"/api/v5/trade/{name}": 1 for name in names}
 
     def test_balances_tell_what_orders_hold(self, trading: OkxTrading, touch: Look) -> None:
         sent = spec(trading, touch, SPOT)
