@@ -20,6 +20,7 @@ from domain.orders import (
     OPEN,
     REGULAR,
     REJECTED,
+    SIDES,
     STOP,
     STOP_LIMIT,
     TRIGGER,
@@ -29,6 +30,7 @@ from domain.orders import (
     OrderReport,
     Position,
 )
+from domain.time import read_ms
 
 Raw = Mapping[str, Any]
 
@@ -75,8 +77,8 @@ def read_fill(raw: Raw, instrument: Instrument, client_id: str | None = None) ->
     """Read a unified trade of our own; ccxt's `fee.cost` is positive where paid."""
     fee: Raw = raw.get("fee") or {}
     size, price = _size(raw["amount"], instrument), _number(raw["price"])
-    if size is None or price is None or not raw.get("id"):
-        raise ValueError("a trade without id, price or size")
+    if not size or size < 0 or price is None or not raw.get("id") or raw["side"] not in SIDES:
+        raise ValueError("a trade without id, side, price or size")
     return Fill(
         venue=instrument.venue,
         symbol=instrument.symbol,
@@ -89,7 +91,7 @@ def read_fill(raw: Raw, instrument: Instrument, client_id: str | None = None) ->
         fee=to_decimal_or_none(fee.get("cost")),
         fee_currency=_text(fee.get("currency")),
         maker=None if raw.get("takerOrMaker") is None else raw["takerOrMaker"] == "maker",
-        time_ms=int(raw["timestamp"]),
+        time_ms=read_ms(raw["timestamp"]),
     )
 
 
@@ -132,7 +134,7 @@ def read_payment(raw: Raw, instrument: Instrument) -> FundingPayment:
     amount = to_decimal_or_none(raw["amount"])
     if amount is None:
         raise ValueError("a payment without amount")
-    time_ms = int(raw["timestamp"])
+    time_ms = read_ms(raw["timestamp"])
     return FundingPayment(
         venue=instrument.venue,
         symbol=instrument.symbol,
@@ -156,7 +158,7 @@ def read_transfer(raw: Raw, venue: str, kind: str) -> Transfer | None:
     return Transfer(
         venue=venue,
         transfer_id=transfer_id,
-        time_ms=int(raw["timestamp"]),
+        time_ms=read_ms(raw["timestamp"]),
         kind=kind,
         currency=currency,
         amount=-abs(amount) if kind == WITHDRAWAL else abs(amount),

@@ -28,6 +28,7 @@ class Delivery(NamedTuple):
     `size` is the signed size that was held (in lot units, see `domain.orders`), `price` what it was settled at (quote
     per base; of an option its worth at expiry in premium units, 0 where it lapsed), `amount` what the wallet got (below
     zero: lost) by it, in `currency`; None where the venue does not say.
+    `fee` is positive where paid, in `currency`, and taken off `amount` already; None where the venue does not say.
     """
 
     venue: str
@@ -38,3 +39,4 @@ class Delivery(NamedTuple):
     price: Decimal
     currency: str
     amount: Decimal | None = None
+    fee: Decimal | None = None

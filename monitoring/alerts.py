@@ -26,8 +26,8 @@ METRICS: Mapping[str, str] = {
     "venues_down": "how many venues do not answer",
     "quote_age_s": "age of the oldest quote in view, seconds",
 }
-"""What can be watched, and what it is; all but `equity`, `venues_down` and `quote_age_s` also per venue (`@okx`)."""
-PER_VENUE = frozenset(METRICS) - {"venues_down"}
+"""What can be watched, and what it is; all but `venues_down` and `quote_age_s` also per venue (`@okx`)."""
+PER_VENUE = frozenset(METRICS) - {"venues_down", "quote_age_s"}
 _OPERATORS: Mapping[str, Callable[[Decimal, Decimal], bool]] = {
     "<=": operator.le,
     ">=": operator.ge,

@@ -142,11 +142,14 @@ class _Mill:
             self.lack(contract.venue, f"what closing {contract.symbol} has earned is not known: {why}")
         elif line.realized:
             self.move(contract.venue, contract.currency, line.realized)
+        if isinstance(entry, Delivery) and entry.amount is None and entry.fee:
+            self.move(entry.venue, entry.currency, entry.fee.copy_negate())
 
     def _exercised(self, entries: Iterable[Fill | Delivery | Opening]) -> None:
         for entry in entries:
             if isinstance(entry, Delivery):
-                worth = times(entry.size, entry.price) if entry.amount is None else entry.amount
+                worth = minus(times(entry.size, entry.price), entry.fee or ZERO)
+                worth = worth if entry.amount is None else entry.amount
                 self.move(entry.venue, entry.currency, worth)
 
     def _contract(self, venue: str, symbol: str) -> Contract | None:

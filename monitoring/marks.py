@@ -66,8 +66,10 @@ class Seen:
 
     @property
     def positions(self) -> "dict[Key, Position]":
-        """Give the venues' own positions."""
-        return {(p.venue, p.symbol): p for state in self.states.values() for p in state.positions or ()}
+        """Give the venues' own positions; where a venue has several of one symbol, what they net to."""
+        from monitoring.positions import Sides
+
+        return Sides({}, self.states).theirs()
 
 
 def listed(names: Sequence[str], configured: Collection[str]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from domain.errors import UnknownSymbol
 from domain.instruments import FUTURE, OPTION, PERPETUAL, SPOT
+from domain.movements import Delivery
 from domain.orders import Fill, FundingPayment
 from monitoring.accounting.book import AVERAGE, Book, Line
 from monitoring.accounting.contract import Contract
@@ -139,7 +140,7 @@ def symbol_of(ledger: "Ledger", text: str) -> str:
         UnknownSymbol: the ledger knows no such symbol; the nearest ones are named.
     """
     known = ledger.instruments()
-    symbols = {symbol for _, symbol in known} | {fill.symbol for fill in ledger.fills()}
+    symbols = {symbol for _, symbol in (*known, *ledger.undescribed())}
     wanted = canonical(text) or text.strip()
     if wanted in symbols:
         return wanted
@@ -232,15 +233,16 @@ def _value(contract: Contract, entry: Entry, rates: Rates) -> Decimal | None:
 def _lacks_of(book: Book) -> Iterator[Lack]:
     contract = book.contract
     where = f"{contract.venue} {contract.symbol}"
-    unknown, unvalued = 0, dict[str, int]()
+    unknown, unvalued = dict[str, int](), dict[str, int]()
     for entry in book.unvalued:
-        if isinstance(entry, Fill) and (entry.fee is None or entry.fee_currency is None):
-            unknown += 1
+        what = "delivery" if isinstance(entry, Delivery) else "trade"
+        if not isinstance(entry, FundingPayment) and (entry.fee is None or _fee_currency(entry) is None):
+            unknown[what] = unknown.get(what, 0) + 1
         else:
-            currency = entry.fee_currency if isinstance(entry, Fill) else entry.currency
+            currency = _fee_currency(entry)
             unvalued[f"{currency}"] = unvalued.get(f"{currency}", 0) + 1
-    if unknown:
-        yield _lack(contract, FEES, f"{where}: the fees of {_many(unknown, 'trade')} are unknown.")
+    for what, count in unknown.items():
+        yield _lack(contract, FEES, f"{where}: the fees of {_many(count, what)} are unknown.")
     for currency, count in unvalued.items():
         text = f"{where}: {_many(count, 'amount')} in {currency} {_have(count)} no rate to {contract.currency}."
         figures = {FUNDING if isinstance(entry, FundingPayment) else FEES for entry in book.unvalued}
@@ -254,6 +256,10 @@ def _lacks_of(book: Book) -> Iterator[Lack]:
     if book.unmatched:
         text = f"{where}: {_many(len(book.unmatched), 'delivery')} {_have(len(book.unmatched))} another size than held."
         yield Lack(text, contract.venue, contract.symbol, frozenset({REALIZED, UNREALIZED}))
+
+
+def _fee_currency(entry: Fill | FundingPayment | Delivery) -> str | None:
+    return entry.fee_currency if isinstance(entry, Fill) else entry.currency
 
 
 def _lack(contract: Contract, figure: str, text: str) -> Lack:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from connectors.side_by_side import side_by_side
-from domain.errors import CrossbookError
+from domain.errors import BadAnswer, CrossbookError
 from domain.instruments import Instrument
 from monitoring.ledger.ranges import Range
 from monitoring.ledger.rows import BLIND, BUSY, RATE, UNLISTED, UNSUPPORTED, Anchor, Gap
@@ -138,6 +138,10 @@ class _VenueSync:
             raise
         except CrossbookError as error:
             done.error = done.error or error
+        except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+            # An answer that its connector stumbles over fails this venue, not the others.
+            done.error = BadAnswer(f"{self.venue}: an answer of an unexpected shape ({error!r:.80}).", venue=self.venue)
+            done.error.__cause__ = error
         if done.error is not None:
             self.tell(f"not read as a whole: {done.error.message}")
         done.gaps = self.ledger.gaps(self.venue)
@@ -184,7 +188,9 @@ class _VenueSync:
             return False
         if not same_state(before, read_state(trading, before.at_ms, cash=True)):
             return False
-        self.ledger.set_anchor(before)  # another process may have done so meanwhile: then it is that one's
+        # Nothing is known to have happened in the quiet time, so what turns up in it came later, with a clock that lags.
+        quiet = before._replace(at_ms=before.at_ms - QUIET_MS)
+        self.ledger.set_anchor(quiet)  # another process may have done so meanwhile: then it is that one's
         return True
 
     def _conclude(self, reader: Reader, gaps: Mapping[tuple[str | None, str, str], Gap]) -> None:

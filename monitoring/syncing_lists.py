@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from domain.errors import CrossbookError, NotListed, Refused, Unauthorized, Unsupported
+from domain.errors import BadAnswer, CrossbookError, NotListed, Refused, Unauthorized, Unsupported
 from domain.instruments import PERPETUAL, SPOT, Instrument
+from domain.movements import Delivery, Transfer
+from domain.orders import SIDES, Fill, FundingPayment
 from domain.time import MS_PER_DAY, MS_PER_HOUR, rfc3339
 from monitoring.ledger.ranges import Range, missing
 from monitoring.ledger.rows import BLIND, UNLISTED, UNSUPPORTED, Cursor, Gap
@@ -22,6 +24,7 @@ OVERLAP_MS = {FILLS: 10 * 60_000, FUNDING: MS_PER_HOUR, DELIVERIES: MS_PER_DAY, 
 """How much of the end is read again: lists lag, and a transfer bears the time at which it was asked for."""
 _OVER_MS = 2 * MS_PER_DAY
 """How long after its expiry an instrument's lists are still read on."""
+E = TypeVar("E", Fill, FundingPayment, Delivery, Transfer)
 
 
 class Reader:
@@ -158,7 +161,7 @@ class Reader:
         for stretch in stretches:
             for span in self._trading.fill_spans(instrument, stretch.from_ms):
                 cursor = self._cursor(FILLS, instrument.symbol, stretch.from_ms, span.until_ms)
-                self._done.count(FILLS, self._ledger.add_fills(span.fills, cursor=cursor))
+                self._done.count(FILLS, self._ledger.add_fills(self._sound(span.fills), cursor=cursor))
                 count += len(span.fills)
                 self._tell(f"{instrument.symbol}: {count} trades until {rfc3339(span.until_ms)[:16]}Z")
                 if span.until_ms >= stretch.until_ms and stretch is not stretches[-1]:
@@ -170,16 +173,26 @@ class Reader:
         from_ms = stretches[0].from_ms
         found = self._trading.funding_payments(instrument, from_ms)
         cursor = self._cursor(FUNDING, instrument.symbol, from_ms, self._now_ms)
-        self._done.count(FUNDING, self._ledger.add_payments(found, cursor))
+        self._done.count(FUNDING, self._ledger.add_payments(self._sound(found), cursor))
 
     def _read_deliveries(self, instrument: Instrument, stretches: Sequence[Range]) -> None:
         from_ms = stretches[0].from_ms
         found = self._trading.deliveries(instrument, from_ms)
         cursor = self._cursor(DELIVERIES, instrument.symbol, from_ms, self._now_ms)
-        self._done.count(DELIVERIES, self._ledger.add_deliveries(found, cursor))
+        self._done.count(DELIVERIES, self._ledger.add_deliveries(self._sound(found), cursor))
 
     def _read_transfers(self) -> None:
         for from_ms, _ in self._left(TRANSFERS, None)[:1]:
             found = self._trading.transfers(from_ms)
             cursor = self._cursor(TRANSFERS, "", from_ms, self._now_ms)
-            self._done.count(TRANSFERS, self._ledger.add_transfers(found, cursor))
+            self._done.count(TRANSFERS, self._ledger.add_transfers(self._sound(found), cursor))
+
+    def _sound(self, entries: Sequence[E]) -> Sequence[E]:
+        """Let only through what can be: whatever is in the ledger stays there. Raises BadAnswer."""
+        for entry in entries:
+            sound = 0 < entry.time_ms <= self._now_ms + MS_PER_DAY
+            if isinstance(entry, Fill):
+                sound = sound and entry.side in SIDES and entry.size > 0
+            if not sound:
+                raise BadAnswer(f"{self.venue}: a {type(entry).__name__.lower()} that cannot be.", venue=self.venue)
+        return entries

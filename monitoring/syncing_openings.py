@@ -47,7 +47,8 @@ def moved_opening(ledger: "Ledger", venue: str, since_ms: int) -> bool:
         return False
     before_ms = [moment for moment in (since_ms, ledger.first_ms(venue), ledger.opened_ms(venue)) if moment is not None]
     at_ms = min(before_ms)
-    basis = f"{at_ms} {ledger.basis(venue, anchor.at_ms)}"
+    known = ledger.basis(venue, anchor.at_ms)
+    basis = f"{at_ms} {known}"
     if ledger.opening_basis(venue) == basis:
         return False
     contracts = {key: Contract.of(item) for key, item in ledger.instruments().items() if key[0] == venue}
@@ -55,6 +56,8 @@ def moved_opening(ledger: "Ledger", venue: str, since_ms: int) -> bool:
     cash = _opening_cash(ledger, anchor, contracts, positions)
     before = ledger.opened_ms(venue), _of(venue, ledger.openings()), ledger.opening_balances()
     ledger.set_opening(venue, positions, cash, at_ms, again=True, basis=basis)
+    if ledger.basis(venue, anchor.at_ms) != known:  # another process has added to it meanwhile
+        moved_opening(ledger, venue, at_ms)
     return before != (ledger.opened_ms(venue), _of(venue, ledger.openings()), ledger.opening_balances())
 
 

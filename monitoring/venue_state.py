@@ -12,6 +12,7 @@ from domain.errors import CrossbookError
 from domain.instruments import Instrument
 from domain.orders import Balance, Position
 from market_data.ask import ask_all
+from market_data.quotes import mid_of
 
 if TYPE_CHECKING:
     from connectors.registry import Venues
@@ -72,7 +73,7 @@ def mids(venues: "Venues", instruments: Iterable[Instrument], deadline: float) -
 
 def _mid(venues: "Venues", instrument: Instrument) -> Decimal | None:
     quote = venues.connector(instrument.venue).fetch_quote(instrument)
-    return None if quote.bid is None or quote.ask is None else (quote.bid + quote.ask) / 2
+    return mid_of(quote.bid, quote.ask) or None  # no price at all, where a venue sends 0 for it
 
 
 def _state(venues: "Venues", name: str, positions: bool, balances: bool) -> VenueState:

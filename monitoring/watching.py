@@ -120,6 +120,7 @@ class Watch:
         self._marks: dict[str, str] = {}
         self._orders: dict[str, Sequence[OrderReport]] = {}
         self._rates: tuple[float, Conversion] | None = None
+        self._quoted_ms: dict[Key, int] = {}
         self._read: tuple[tuple[int, int], Any] | None = None
         self._lists_at = time.monotonic()
 
@@ -142,7 +143,7 @@ class Watch:
             if state.positions is not None and state.balances is not None:
                 self._last[name] = now_ms, state
         venues = [self._venue(states[name], orders[name], worth.get(name)) for name in self.names]
-        figures = self._figures(venues, rows, earned, equity, quotes)
+        figures = self._figures(venues, rows, earned, equity, self._oldest_ms(quotes, now_ms))
         self.count += 1
         return Look(
             number=self.count,
@@ -223,10 +224,12 @@ class Watch:
 
     def _conversion(self, states: Mapping[str, VenueState], deadline: float) -> Conversion:
         """Give rates of all that is owned or was earned: fresh enough ones, or asked for anew, side by side."""
-        now = time.monotonic()
-        if self._rates is None or now - self._rates[0] > _RATES_KEPT_S:
-            run = self.run
+        now, run = time.monotonic(), self.run
+        if self._rates is None:
             self._rates = now, Conversion(run.venues, run.config, deadline, self.asked.numeraire)
+        elif now - self._rates[0] > _RATES_KEPT_S:
+            self._rates = now, self._rates[1]
+            self._rates[1].renew(deadline)
         conversion = self._rates[1]
         conversion.deadline = deadline
         self._ours()
@@ -241,7 +244,8 @@ class Watch:
         """Read the ledger, anew only where something was added to it."""
         version = self.ledger.version()
         if self._read is None or self._read[0] != version:
-            self._read = version, (read_holdings(self.ledger, self.names), gather(self.ledger, self._asked_of()))
+            cash = expected_cash(self.ledger, self.names)
+            self._read = version, (read_holdings(self.ledger, self.names), gather(self.ledger, self._asked_of()), cash)
         return self._read[1][0]
 
     def _asked_of(self) -> Asked:
@@ -255,8 +259,10 @@ class Watch:
                 since[name], last = self._last[name]
                 shown[name] = state._replace(positions=last.positions)
         cache = self.run.venues.cache
-        marks = {(q.venue, q.symbol): mid for q in quotes if (mid := mid_of(q.bid, q.ask)) is not None}
-        sides = Sides(self._ours().holdings, shown, marks=marks, cash=expected_cash(self.ledger, self.names))
+        marks = {(q.venue, q.symbol): mid for q in quotes if (mid := mid_of(q.bid, q.ask))}
+        ours = self._ours().holdings
+        assert self._read is not None
+        sides = Sides(ours, shown, marks=marks, cash=self._read[1][2])
         listed = {key: found for key in sides.theirs() if (found := cache.find(*key)) is not None}
         rows = [row for row in position_rows(sides._replace(listed=listed)) if row.open]
         return [
@@ -300,17 +306,19 @@ class Watch:
         rows: Sequence[PositionRow],
         earned: Earnings,
         equity: Total,
-        quotes: Sequence[QuoteLook],
+        oldest_ms: int | None,
     ) -> dict[tuple[str, str | None], Decimal | None]:
         """Give every figure that an alert may watch; None: not known."""
         found: dict[tuple[str, str | None], Decimal | None] = {("equity", None): equity.value}
         per_venue = {row.group.venue: row for row in earned.rows}
+        unread = {name for name in self.names if name not in per_venue and self.ledger.synced_ms(name) is None}
         for figure in FIGURES:
             name = "net_pnl" if figure == NET else figure
-            found[name, None] = earned.total(figure)
+            found[name, None] = None if unread else earned.total(figure)
             for venue in venues:
                 row = per_venue.get(venue.venue)
-                found[name, venue.venue] = Decimal(0) if row is None else row.figures[figure]
+                nothing = None if venue.venue in unread else Decimal(0)
+                found[name, venue.venue] = nothing if row is None else row.figures[figure]
         for venue in venues:
             held = [row for row in rows if row.venue == venue.venue]
             known = venue.positions is not None
@@ -321,10 +329,16 @@ class Watch:
         for name in ("open_orders", "positions", "drift"):
             each = [found[name, venue.venue] for venue in venues]
             found[name, None] = None if None in each else sum((n for n in each if n is not None), Decimal(0))
-        ages = [quote.age_ms for quote in quotes if quote.age_ms is not None]
         found["venues_down", None] = Decimal(sum(venue.status != OK for venue in venues))
-        found["quote_age_s", None] = Decimal(max(ages)) / 1000 if ages else None
+        found["quote_age_s", None] = None if oldest_ms is None else Decimal(oldest_ms) / 1000
         return found
+
+    def _oldest_ms(self, quotes: Sequence[QuoteLook], now_ms: int) -> int | None:
+        """Tell how old the oldest price in view is; one that is not answered any more goes on getting older."""
+        told = {(quote.venue, quote.symbol): quote.age_ms for quote in quotes}
+        known = {key: self._quoted_ms.get(key) if age is None else now_ms - age for key, age in told.items()}
+        self._quoted_ms = {key: moment for key, moment in known.items() if moment is not None}
+        return max((now_ms - moment for moment in self._quoted_ms.values()), default=None)
 
 
 def _mark_of(state: VenueState, orders: "Sequence[OrderReport] | None") -> str | None:

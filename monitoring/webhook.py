@@ -40,12 +40,16 @@ class Webhook:
         Raises:
             ConfigError: it is no https:// URL (http:// is for this machine only).
         """
-        parts = urlsplit(url)
-        allowed = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+        try:
+            parts = urlsplit(url)
+            allowed = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+            allowed = allowed and url.isascii() and url.isprintable() and " " not in url and parts.port != 0
+        except ValueError:  # a port or an address that is none; its text may hold the secret
+            allowed = False
         if not allowed or not parts.hostname:
             raise ConfigError(
                 f"{VARIABLE} is no usable address.", hint="It has to be https://… (http:// only to this machine)."
-            )
+            ) from None
         self.host = parts.hostname
         self._url = url
         self._complain = complain
@@ -81,5 +85,5 @@ class Webhook:
                 return None
         except urllib.error.HTTPError as error:
             return f"HTTP {error.code}"
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:  # whatever it is, the next alert still leaves
             return type(error).__name__

@@ -56,6 +56,7 @@ def read_delivery(row: Row, instrument: Instrument) -> Delivery:
         price=price,
         currency=instrument.settle or instrument.quote,
         amount=gain - to_decimal(row.get("fee") or 0),
+        fee=to_decimal(row.get("fee") or 0),
     )
 
 

@@ -43,10 +43,10 @@ def read_delivery(row: Row, instrument: Instrument) -> Delivery:
     """
     size = to_decimal(row["amount"])
     long = {"close sell": True, "close buy": False}[str(row["side"])]
-    price, amount = to_decimal_or_none(row.get("price")), None
+    price, amount, fee = to_decimal_or_none(row.get("price")), None, to_decimal_or_none(row.get("commission"))
     if instrument.kind == OPTION:
-        amount = to_decimal(row["cashflow"])
-        price = abs(amount) / size
+        worth = to_decimal(row["cashflow"])
+        amount, price = worth - (fee or 0), abs(worth) / size
     if price is None:
         raise ValueError("a delivery without a price")
     return Delivery(
@@ -58,6 +58,7 @@ def read_delivery(row: Row, instrument: Instrument) -> Delivery:
         price=price,
         currency=str(row["currency"]),
         amount=amount,
+        fee=fee,
     )
 
 

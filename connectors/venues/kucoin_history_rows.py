@@ -42,6 +42,7 @@ def read_delivery(fill: Fill, instrument: Instrument) -> Delivery:
         size=fill.size if fill.side == SELL else -fill.size,
         price=fill.price,
         currency=str(instrument.settle),
+        fee=fill.fee,
     )
 
 

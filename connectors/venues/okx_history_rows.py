@@ -76,6 +76,7 @@ def read_delivery(row: Row, instrument: Instrument, held: Decimal) -> Delivery:
         price=price,
         currency=str(row["ccy"]),
         amount=amount,
+        fee=-to_decimal(row.get("fee") or 0),
     )
 
 

@@ -72,8 +72,8 @@ class Book:
     Attributes:
         position: signed size. realized, fees, funding: sums of what is known. opened_ms: since when the present
             position is open (epoch milliseconds), None when flat.
-        unvalued: fills whose fee is unknown or has no value in the contract's currency, and payments in a currency
-            that has none. realized_unknown: the size that was closed without its gain being known.
+        unvalued: fills and deliveries whose fee is unknown or has no value in the contract's currency, and payments in
+            a currency that has none. realized_unknown: the size that was closed without its gain being known.
         unmatched: deliveries of another size than the book held.
     """
 
@@ -99,7 +99,7 @@ class Book:
         self.method = method
         self.position = self.realized = self.fees = self.funding = self.realized_unknown = ZERO
         self.opened_ms: int | None = None
-        self.unvalued: list[Fill | FundingPayment] = []
+        self.unvalued: list[Fill | FundingPayment | Delivery] = []
         self.unmatched: list[Delivery] = []
         self._pool: Average | Fifo = Fifo() if method == FIFO else Average()
         self._spot_base = contract.base if contract.kind == SPOT else None
@@ -200,7 +200,12 @@ class Book:
         if unmatched or ends != held:
             self.unmatched.append(delivery)
         move = self._move(delivery, ends.copy_negate(), delivery.price, delivery.time_ms)
-        return self._line(delivery, DELIVERY, move)._replace(unmatched=unmatched)
+        fee = delivery.fee if delivery.currency == self.contract.currency or not delivery.fee else None
+        if fee is None:
+            self.unvalued.append(delivery)
+        else:
+            self.fees = plus(self.fees, fee)
+        return self._line(delivery, DELIVERY, move)._replace(fee=fee, unmatched=unmatched)
 
     def _line(self, entry: Entry, kind: str, move: _Move) -> Line:
         return Line(

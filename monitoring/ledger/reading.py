@@ -55,8 +55,8 @@ def _extreme(function: str, tables: tuple[str, ...]) -> str:
 
 FIRST = _extreme("min", ("fills", "payments", "deliveries", "transfers"))
 """Asks when the first entry of a venue was."""
-LAST = _extreme("max", ("fills", "payments", "deliveries"))
-"""Asks when the last entry of a venue was that trading made."""
+LAST = _extreme("max", ("fills", "payments", "deliveries", "transfers"))
+"""Asks when the last entry of a venue was."""
 
 BASIS = (
     *(

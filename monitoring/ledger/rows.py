@@ -70,7 +70,7 @@ class Anchor(NamedTuple):
 
 FILL = "book, trade_id, order_id, client_id, side, price, size, fee, fee_currency, maker, time_ms"
 PAYMENT = "venue, symbol, payment_id, time_ms, amount, currency, rate"
-DELIVERY = "venue, symbol, delivery_id, time_ms, size, price, currency, amount"
+DELIVERY = "venue, symbol, delivery_id, time_ms, size, price, currency, amount, fee"
 TRANSFER = "venue, transfer_id, time_ms, kind, currency, amount, fee"
 
 
@@ -118,15 +118,15 @@ def payment_of(row: Row) -> FundingPayment:
 
 def delivery_row(delivery: Delivery) -> Row:
     """Lay a delivery out in the order of `DELIVERY`."""
-    return (
-        *delivery[:4], plain(delivery.size), plain(delivery.price), delivery.currency, _text(delivery.amount)
-    )  # fmt: skip
+    size, price = plain(delivery.size), plain(delivery.price)
+    return (*delivery[:4], size, price, delivery.currency, _text(delivery.amount), _text(delivery.fee))
 
 
 def delivery_of(row: Row) -> Delivery:
     """Read a row of `DELIVERY`."""
-    venue, symbol, delivery_id, time_ms, size, price, currency, amount = row
-    return Delivery(venue, symbol, delivery_id, time_ms, Decimal(size), Decimal(price), currency, _money(amount))
+    venue, symbol, delivery_id, time_ms, size, price, currency, amount, fee = row
+    numbers = Decimal(size), Decimal(price)
+    return Delivery(venue, symbol, delivery_id, time_ms, *numbers, currency, _money(amount), _money(fee))
 
 
 def transfer_row(transfer: Transfer) -> Row:

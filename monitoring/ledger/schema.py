@@ -34,7 +34,7 @@ _TABLES = (
     """CREATE TABLE deliveries (
         no INTEGER PRIMARY KEY, venue TEXT NOT NULL, symbol TEXT NOT NULL, delivery_id TEXT NOT NULL,
         time_ms INTEGER NOT NULL, size TEXT NOT NULL, price TEXT NOT NULL, currency TEXT NOT NULL, amount TEXT,
-        UNIQUE (venue, symbol, delivery_id)
+        fee TEXT, UNIQUE (venue, symbol, delivery_id)
     )""",
     """CREATE TABLE transfers (
         no INTEGER PRIMARY KEY, venue TEXT NOT NULL, transfer_id TEXT NOT NULL, time_ms INTEGER NOT NULL,

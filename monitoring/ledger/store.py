@@ -316,7 +316,7 @@ class Ledger:
         return self._one(FIRST, (venue,))
 
     def last_ms(self, venue: str) -> int | None:
-        """Tell when a venue's last trade, payment or delivery was."""
+        """Tell when a venue's last entry was, transfers included."""
         return self._one(LAST, (venue,))
 
     # --- how ---------------------------------------------------------------------------------------------------------

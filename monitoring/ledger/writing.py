@@ -9,20 +9,17 @@ from monitoring.ledger.ranges import Range, merged
 from monitoring.ledger.rows import CONTRADICTION, Cursor, Gap, Row
 
 
-def _insert(table: str, names: str, key: str, completed: str | None) -> str:
+def _insert(table: str, names: str, key: str, *completed: str) -> str:
     marks = ", ".join("?" * len(names.split(",")))
-    rest = "DO NOTHING"
-    if completed is not None:
-        rest = (
-            f"DO UPDATE SET {completed} = excluded.{completed}"
-            f" WHERE {completed} IS NULL AND excluded.{completed} IS NOT NULL"
-        )
+    taken = ", ".join(f"{name} = coalesce({name}, excluded.{name})" for name in completed)
+    news = " OR ".join(f"({name} IS NULL AND excluded.{name} IS NOT NULL)" for name in completed)
+    rest = f"DO UPDATE SET {taken} WHERE {news}"
     return f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT ({key}) {rest}"  # noqa: S608 - our own words
 
 
 OTHERS: Mapping[str, str] = {
     "payments": _insert("payments", rows.PAYMENT, "venue, symbol, payment_id", "rate"),
-    "deliveries": _insert("deliveries", rows.DELIVERY, "venue, symbol, delivery_id", "amount"),
+    "deliveries": _insert("deliveries", rows.DELIVERY, "venue, symbol, delivery_id", "amount", "fee"),
     "transfers": _insert("transfers", rows.TRANSFER, "venue, kind, transfer_id", "fee"),
 }
 """What inserts a row of a table other than `fills`."""
