@@ -99,6 +99,12 @@ class Conversion:
         self._everywhere: Venues | None = None
         self._lock = threading.Lock()
 
+    def renew(self, deadline: float) -> None:
+        """Forget every rate, to ask for it anew; the venues that were opened for it stay open."""
+        self.deadline = deadline
+        with self._lock:
+            self.failures, self._known = [], {}
+
     def load(self, wanted: Iterable[tuple[str, str | None]]) -> None:
         """Ask for the rates of several (currency, venue) side by side; `rate` then answers at once."""
         from market_data.ask import ask_all
@@ -185,16 +191,16 @@ class Conversion:
         with self._lock:
             if self._everywhere is None:
                 self._everywhere = all_venues(self.config, self.venues)
-                self._everywhere.start(self.deadline)
+            self._everywhere.start(self.deadline)
             return self._everywhere
 
     def _once(self, key: tuple[str, str, str | None], ask: Callable[[], Rate | None]) -> Rate | None:
         with self._lock:
-            lock = self._locks.setdefault(key, threading.Lock())
+            lock, known = self._locks.setdefault(key, threading.Lock()), self._known
         with lock:
-            if key not in self._known:
-                self._known[key] = ask()
-            return self._known[key]
+            if key not in known:
+                known[key] = ask()
+            return known[key]
 
     def _failed(self, sentence: str) -> None:
         with self._lock:

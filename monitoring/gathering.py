@@ -119,7 +119,10 @@ def beginning(text: str, now_ms: int) -> int:
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
-        return now_ms - span_ms(text)
+        try:
+            return now_ms - span_ms(text)
+        except UsageError as error:
+            raise UsageError(error.message, hint=f"{error.hint} Or a date: 2026-11-01.") from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     begun = epoch_ms(moment)
     if not 0 <= begun <= now_ms:

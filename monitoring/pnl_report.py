@@ -135,7 +135,7 @@ def _summary(answer: Earnings) -> list[str]:
     asked = answer.asked
     lines = []
     if not answer.statement.entries:
-        lines.append("The ledger has no trades of this; position sync reads them from the venues.")
+        lines.append("The ledger has no trades of what was asked for; position sync reads them from the venues.")
     if asked.since_ms is not None:
         lines.append("Realized, fees and funding are since then; unrealized is what is open now, since its entry.")
     if any(row.figures[NET] is None for row in answer.rows):

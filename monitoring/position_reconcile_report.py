@@ -32,11 +32,17 @@ def reconciled_report(environment: str, found: Sequence[Reconciled], skipped: Se
     summary += [f"{item.venue}: not asked: {item.reason}" for item in skipped]
     code = _code(found, drift=bool(differences))
     many = f"{len(differences)} differences." if len(differences) != 1 else "1 difference."
-    nothing = "No differences." if code is ExitCode.OK else "No differences where the venues could be compared."
-    summary.append(many if differences else nothing)
+    summary.append(many if differences else _nothing(found, code))
     rows = [_row(difference) for difference in differences]
     tables = [Table(_HEADERS, rows, heading("Reconciled", environment), "llllrrr")] if rows else []
     return Report(record, tables, summary, exit_code=code)
+
+
+def _nothing(found: Sequence[Reconciled], code: ExitCode) -> str:
+    if code is ExitCode.OK:
+        return "No differences."
+    compared = any(item.compared for item in found)
+    return "No differences where the venues could be compared." if compared else "Nothing could be compared."
 
 
 def _row(difference: Difference) -> list[Any]:

@@ -26,8 +26,8 @@ def sync_report(environment: str, outcomes: "Sequence[Synced]", skipped: Sequenc
         code = failed[0].exit_code if alone else ExitCode.PARTIAL
     gaps = [gap for item in outcomes for gap in item.gaps]
     summary = [f"{item.venue}: not read as a whole: {item.error.message}" for item in outcomes if item.error]
-    summary += [f"{item.venue}: what was there before {_minute(item.opened_ms)} is known now." for item in outcomes if
-                item.opened]  # fmt: skip
+    opened = [(item.venue, item.opened_ms) for item in outcomes if item.opened]
+    summary += [f"{venue}: what the account held before {_minute(moment)} is known now." for venue, moment in opened]
     summary += [f"{gap.venue}: missing: {gap.text}" for gap in gaps[:_GAPS_SHOWN]]
     if len(gaps) > _GAPS_SHOWN:
         summary.append(f"… and {len(gaps) - _GAPS_SHOWN} gaps more; --json has all.")

@@ -188,7 +188,7 @@ class _VenueSync:
             return False
         if not same_state(before, read_state(trading, before.at_ms, cash=True)):
             return False
-        # Nothing is known to have happened in the quiet time, so what turns up in it came later, with a clock that lags.
+        # Nothing happened in the quiet time as far as anybody told: what turns up in it came later, by a coarse clock.
         quiet = before._replace(at_ms=before.at_ms - QUIET_MS)
         self.ledger.set_anchor(quiet)  # another process may have done so meanwhile: then it is that one's
         return True

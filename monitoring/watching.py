@@ -118,6 +118,7 @@ class Watch:
         self.count = 0
         self._last: dict[str, tuple[int, VenueState]] = {}
         self._marks: dict[str, str] = {}
+        self._settled_at: dict[str, float] = {}
         self._orders: dict[str, Sequence[OrderReport]] = {}
         self._rates: tuple[float, Conversion] | None = None
         self._quoted_ms: dict[Key, int] = {}
@@ -200,19 +201,27 @@ class Watch:
     def _read_news(
         self, states: Mapping[str, VenueState], orders: "Mapping[str, Answer[Sequence[OrderReport]]]"
     ) -> list[str]:
-        """Read the history of the venues where something is not what it was; answer what went wrong, as sentences."""
+        """Read the history of the venues where something is not what it was; answer what went wrong, as sentences.
+
+        Their lists may lag behind what they hold: they are read again until that time is over.
+        """
         marks = {name: mark for name in self.names if (mark := _mark_of(states[name], orders[name].value)) is not None}
-        changed = [name for name, mark in marks.items() if self._marks.get(name) != mark]
+        changed = [name for name, mark in marks.items() if self._marks.get(name) != mark or name in self._settled_at]
         for name in marks:
             self._orders[name] = orders[name].value or ()
         if not changed:
             return []
         now_ms = time.time_ns() // 1_000_000
         since_ms = min((self.ledger.synced_ms(name) or now_ms - _FIRST_BACK_MS) for name in changed) - MS_PER_DAY
-        notes = []
+        notes, begun = [], time.monotonic()
         for done in sync(self.run.venues, self.ledger, changed, since_ms):
+            name = done.venue
             if done.error is None:
-                self._marks[done.venue] = marks[done.venue]
+                if self._marks.get(name) != marks[name]:
+                    self._settled_at[name] = begun + self.run.venues.trading(name).rules.settling_ms / 1000
+                elif begun >= self._settled_at[name]:
+                    del self._settled_at[name]
+                self._marks[name] = marks[name]
             else:
                 notes.append(f"{done.venue}: its news could not be read: {done.error.message}")
         return notes

@@ -20,6 +20,7 @@ import pytest
 from tests.commands.clirun import Done, crossbook
 from tests.commands.test_order_bad_input import NOWHERE, list_instruments_as
 from tests.connectors.tradingfloor import ACCOUNTS, FULL
+from tests.monitoring.test_webhook import Hook
 from tests.warmhome import warm, warmed_cache  # noqa: F401 - fixtures
 
 VENUES = ("binance", "okx", "bybit", "kucoin", "deribit", "deriv")
@@ -32,6 +33,8 @@ MARKED = {
     for middle in ("", "_TESTNET")
     for part in ("KEY", "SECRET", "PASSPHRASE")
 }
+WEB_HOOK = "T0KEN"
+"""What makes the address of the tests' web hook a secret."""
 LOGIN = "CR9001234"
 """Deriv's key is the account's name, which is no secret."""
 SIGNATURES = re.compile(
@@ -44,7 +47,7 @@ SIGNATURES = re.compile(
 
 def secrets() -> dict[str, str]:
     """Name every value that must not be seen."""
-    found = dict(MARKED)
+    found = MARKED | {"the web hook's address": WEB_HOOK}
     for venue in VENUES:
         mine = ACCOUNTS[venue][FULL]
         parts = {"key": mine.key, "secret": mine.secret, "passphrase": mine.passphrase}
@@ -256,6 +259,67 @@ def test_a_venue_that_repeats_the_request_has_its_words_cleaned(
     runner.run("order", "list", "--venue", venue, "--timeout", "1", "--json")
     runner.run("order", "list", "--unknown")
     runner.run("order", "list", "--closed", "--json")
+
+
+# --- what is held and earned -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def traded(runner: Runner, home: Path) -> str:
+    """Fill an order at two venues, and answer the id of one."""
+    # More is read here than anybody's budget allows.
+    (home / "config.yaml").write_text(json.dumps({"venues": {name: {"requests_per_minute": 99999} for name in BOOKS}}))
+    (home / "config.yaml").chmod(0o600)
+    lines = [
+        ("order", "place", venue, "BTC/USDT:USDT", "buy", "0.01", "--type", "market") for venue in ("okx", "bybit")
+    ]
+    placed = [runner.run(*line, "--json") for line in lines]
+    assert [done.code for done in placed] == [0, 0]
+    return str(placed[0].json["id"])
+
+
+def look_at_everything(runner: Runner, order: str, *until: str) -> list[int]:
+    """Run each command about positions and earnings; answer how they ended."""
+    before = len(runner.codes)
+    for line in (
+        ("position", "sync", *until),
+        ("position", "list", "--json", *until),
+        ("position", "show", "--order", order, *until),
+        ("position", "reconcile", "--json", *until),
+        ("pnl", "--explain", *until),
+        ("pnl", "--explain", "--by", "order", "--json", *until),
+        ("balance", *until),
+    ):
+        runner.run(*line)
+    hook = Hook()
+    try:
+        watch = ("monitor", "--interval", "1s", "--for", "1s", "--alert", "equity >= 0", "--alert", "venues_down > 0")
+        runner.run(*watch, CROSSBOOK_ALERT_WEBHOOK=hook.url)
+    finally:
+        hook.close()
+    assert hook.taken
+    check_text(json.dumps([body for _, body in hook.taken]), "what the web hook was told")
+    return runner.codes[before:]
+
+
+def test_commands_about_earnings_say_no_secret(runner: Runner, traded: str) -> None:
+    assert look_at_everything(runner, traded) == [0, 0, 0, 0, 0, 0, 0, 10]
+
+
+def test_commands_about_earnings_say_no_secret_while_no_venue_takes_our_time(
+    runner: Runner,
+    traded: str,
+    warm: Any,  # noqa: F811 - the fixture
+) -> None:
+    warm.set_fault("*", "clock_skew", ms=60_000)
+    assert 6 in look_at_everything(runner, traded, "--timeout", "0.5")
+
+
+def test_commands_about_earnings_say_no_secret_while_every_venue_repeats_the_request(
+    runner: Runner, traded: str, echo: type[_Echo]
+) -> None:
+    echo.status = 400
+    assert 0 not in look_at_everything(runner, traded, "--timeout", "0.5")
 
 
 # --- errors of our own, and keys for elsewhere -----------------------------------------------------------------------

@@ -71,7 +71,7 @@ class BinanceHistory(BinanceReads):
 
     def _read(self, instrument: Instrument, rows: list[Row]) -> list[Fill]:
         found = [self.reading(read_fill, row, instrument) for row in rows]
-        return sorted(found, key=lambda fill: (fill.time_ms, int(fill.trade_id)))
+        return self.reading(lambda: sorted(found, key=lambda fill: (fill.time_ms, int(fill.trade_id))))
 
     def _spot_trades(self, instrument: Instrument, since_ms: int) -> Iterator[tuple[int, list[Row]]]:
         """Yield trades of a spot pair: a day is asked for as such; of more the newest page, and the days before it."""

@@ -16,6 +16,7 @@ def test_the_list_of_the_tour_runs_nothing_and_says_which_commands_there_are(sim
     commands = re.findall(r"^\$ python main.py (?:--env sim )?(.+)$", done.out, re.M)
     shown = {" ".join(command.split()[:2]) for command in commands}
     assert {"order place", "order list", "order cancel", "order history", "order resolve"} <= shown
+    assert {"position sync", "position list", "position show", "position reconcile", "pnl --venue"} <= shown
     assert sim.requests("okx") == {}
 
 
@@ -29,13 +30,18 @@ def test_the_tour_places_fills_and_cancels_orders_and_finds_the_one_whose_answer
     run = re.search(r"--client-id (tour[0-9a-f]+)lost", done.out)
     assert run
     placed = {(venue, order["client_id"]) for venue in ("binance", "okx") for order in warm.placed(venue)}
-    assert placed == {("binance", f"{run[1]}rests"), ("binance", f"{run[1]}takes"), ("okx", f"{run[1]}lost")}
+    at_okx = {("okx", run[1] + name) for name in ("lost", "opens", "closes")}
+    assert placed == at_okx | {("binance", f"{run[1]}rests"), ("binance", f"{run[1]}takes")}
     journal = crossbook("order", "list", "--closed", "--env", "sim", "--json").json["orders"]
     assert {order["id"][len(run[1]) :]: order["status"] for order in journal} == {
         "rests": "cancelled",
         "takes": "filled",
         "lost": "cancelled",
+        "opens": "filled",
+        "closes": "filled",
     }
     assert "(exit code 9)" in done.out
     assert "1 of 1 settled." in done.out
+    assert re.search(r"\(\S+ − \S+\) × 0\.00\d+ = -?0\.\d", done.out), "no closing is explained"
+    assert "No differences." in done.out
     assert warm.faults() == []

@@ -134,3 +134,18 @@ def test_pairs_are_spot_first_and_never_inverse(venues):
                                                                      SPOT_THEN_PERPETUAL)]  # fmt: skip
     assert found == [("BTC/USDT", False), ("BTC/USDC:USDC", False)]
     assert [pair.turned for pair in pairs(venues, "one", "USDT", ("BTC", "USD"))] == [True]
+
+
+def test_renewed_rates_are_asked_for_anew_at_the_venues_that_are_open_already(venues, monkeypatch):
+    opened, deadlines = [], []
+    venues.start = deadlines.append
+    monkeypatch.setattr("market_data.consolidated.all_venues", lambda *_: opened.append(venues) or venues)
+    rates = conversion(venues)
+    assert rates.rate("BTC").price == D("60001.5")
+    venues.market("one", "BTC/USDT", "61000", "61002")
+    venues.market("two", "BTC/USDT", "61001", "61003")
+    assert rates.rate("BTC").price == D("60001.5")
+    later = soon()
+    rates.renew(later)
+    assert rates.rate("BTC").price == D("61001.5")
+    assert (len(opened), deadlines[-1]) == (1, later)

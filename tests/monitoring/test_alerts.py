@@ -36,6 +36,7 @@ def test_an_alert_is_a_figure_a_comparison_and_a_number(text: str, meant: tuple[
         ("net_pnl < nan", "'nan' is no number"),
         ("net_pnl@kraken < 3", "kraken, which is not watched"),
         ("venues_down@okx > 0", "about all venues"),
+        ("quote_age_s@okx > 30", "about all venues"),
         ("", "cannot be read"),
     ],
 )

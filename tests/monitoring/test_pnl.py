@@ -73,7 +73,9 @@ def test_a_flat_ledger_in_the_numeraire_asks_nobody(ledger):
 
 def test_an_empty_ledger_says_how_to_fill_it(ledger):
     report = pnl_report(earnings(ledger, Asked(), nobody), "sim")
-    assert report.summary == ["The ledger has no trades of this; position sync reads them from the venues."]
+    assert report.summary == [
+        "The ledger has no trades of what was asked for; position sync reads them from the venues."
+    ]
 
 
 def test_what_is_open_is_valued_at_the_mark_of_the_venues_position_and_spot_at_the_middle(ledger, market):

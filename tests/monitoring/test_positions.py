@@ -5,6 +5,7 @@ from decimal import Decimal
 from domain.errors import TimedOut
 from domain.exit_codes import ExitCode
 from domain.orders import BUY, SELL, Position
+from monitoring.marks import Seen
 from monitoring.position_report import age_text, position_report
 from monitoring.positions import FLAT, LONG, MARK, MID, SHORT, Mark, Sides, position_rows, sums
 from monitoring.statement import Lack
@@ -152,3 +153,12 @@ def test_ages_are_told_in_the_two_largest_units() -> None:
     assert age_text(row, 1 + 3 * DAY_MS + 4 * 3_600_000 + 59_000) == "3 d 4 h"
     assert age_text(row, 1 + 61_000) == "1 min 1 s"
     assert age_text(row, 1) == "0 s"
+
+
+def test_a_long_and_a_short_that_a_venue_keeps_apart_are_one_for_gains_too() -> None:
+    apart = [
+        Position("okx", "BTC/USDT:USDT", D(size), D(price), D(120), unrealized=D(gain))
+        for size, price, gain in ((2, 100, 40), (-1, 110, -10))
+    ]
+    (found,) = Seen("USDT", states=states(*apart)).positions.values()
+    assert (found.size, found.unrealized, found.mark_price) == (D(1), D(30), D(120))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import monitoring.syncing
-from connectors.trading import Traded, TradingRules
+from connectors.trading import FillSpan, Traded, TradingRules
 from domain.errors import BadAnswer, Unsupported
 from domain.instruments import FUTURE, PERPETUAL, SPOT, Instrument
 from domain.orders import SELL, Balance, Position
@@ -168,6 +168,33 @@ def test_one_venues_failure_does_not_fail_another(ledger: Ledger, okx: ScriptedT
     assert (ledger.synced_ms("okx"), ledger.synced_ms("bybit")) == (NOW_MS, None)
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"time_ms": 10**19}, {"time_ms": NOW_MS * 1000}, {"time_ms": 0},
+        {"side": "None"}, {"size": "0"}, {"size": "-1"},
+    ],
+)  # fmt: skip
+def test_a_trade_that_cannot_be_is_never_kept(ledger: Ledger, okx: ScriptedTrading, bad: dict[str, Any]) -> None:
+    okx.fill_spans = lambda *_: iter([FillSpan(NOW_MS, [fill("bad", **bad)])])  # type: ignore[method-assign]
+    assert isinstance(run(ledger, okx).error, BadAnswer)
+    assert ids(ledger) == []
+    assert ledger.synced_ms("okx") is None
+
+
+def test_an_answer_that_a_connector_stumbles_over_fails_its_venue_only(ledger: Ledger, okx: ScriptedTrading) -> None:
+    def stumble(since_ms: int) -> Traded:
+        raise KeyError("symbol")
+
+    other = ScriptedTrading("bybit", NOW_MS)
+    other.traded = stumble  # type: ignore[method-assign]
+    venues = ScriptedVenues({"okx": okx, "bybit": other}, [SPOT_PAIR])
+    first, second = sync(venues, ledger, ["okx", "bybit"], NOON_MS, clock_ms=lambda: NOW_MS)
+    assert first.error is None
+    assert isinstance(second.error, BadAnswer)
+    assert "KeyError('symbol')" in second.error.message
+
+
 # --- what was there before -------------------------------------------------------------------------------------------
 
 
@@ -222,6 +249,24 @@ def test_a_longer_history_moves_what_was_there_before(ledger: Ledger, okx: Scrip
     assert ledger.openings() == []
     assert ledger.opening_balances() == {("okx", "USDT"): D(1_007)}
     assert list(ledger.fills()) == [old]
+
+
+def test_what_another_process_adds_meanwhile_is_in_what_was_there_before(
+    ledger: Ledger, okx: ScriptedTrading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    okx.found = Traded((SWAP,))
+    okx.held = [[Position("okx", SWAP.symbol, D(2), D(60_000))]]
+    told = Ledger.set_opening
+    older = [at(-3, "old", symbol=SWAP.symbol, price="60000", size="2", fee="0")]
+
+    def meanwhile(*given: Any, **more: Any) -> bool:
+        if older:
+            ledger.add_fills([older.pop()])
+        return told(*given, **more)
+
+    monkeypatch.setattr(Ledger, "set_opening", meanwhile)
+    run(ledger, okx)
+    assert (ledger.openings(), ids(ledger)) == ([], ["old"])
 
 
 def test_an_account_that_trades_meanwhile_is_read_again(

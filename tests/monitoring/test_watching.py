@@ -4,13 +4,20 @@ import gc
 import threading
 import time
 import tracemalloc
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from domain.orders import Balance
+from market_data.ask import Answer
 from monitoring.alerts import Alerts, parse_alert
 from monitoring.ledger.store import Ledger
-from monitoring.watching import Watch
+from monitoring.syncing import Synced
+from monitoring.venue_state import VenueState
+from monitoring.watching import QuoteLook, Watch
 from tests.connectors.opened import opened
 from tests.warmhome import warm, warmed_cache  # noqa: F401 - fixtures
 
@@ -51,3 +58,42 @@ def test_looks_leave_nothing_behind(warm: Any, home: Path, tmp_path: Path) -> No
     assert after[0] - before[0] < GROWTH
     assert after[1] <= before[1] + 1
     assert after[2] <= before[2] + 1
+
+
+def test_a_price_that_is_not_answered_any_more_goes_on_getting_older() -> None:
+    watch = Watch(None, ["okx"], None, lambda: None, Alerts([]))  # type: ignore[arg-type] # nobody is asked
+
+    def oldest(now_ms: int, *ages: int | None) -> int | None:
+        quotes = [QuoteLook("okx", f"{number}/USDT", None, None, age, "ok") for number, age in enumerate(ages)]
+        return watch._oldest_ms(quotes, now_ms)
+
+    assert oldest(1_000_000, None, None) is None
+    assert oldest(1_000_000, 5, 900) == 900
+    assert oldest(1_040_000, 7, None) == 40_900
+    assert oldest(1_050_000, 9) == 9  # the other is not in view any more
+    assert oldest(1_060_000, 3, None) == 3
+
+
+def test_after_a_change_a_venue_is_read_until_its_lists_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[list[str]] = []
+    now = [100.0]
+
+    def sync(venues: Any, ledger: Any, names: list[str], since_ms: int) -> list[Synced]:
+        read.append(names)
+        return [Synced(name, since_ms, since_ms) for name in names]
+
+    monkeypatch.setattr("monitoring.watching.sync", sync)
+    monkeypatch.setattr("monitoring.watching.time.monotonic", lambda: now[0])
+    trading = SimpleNamespace(rules=SimpleNamespace(settling_ms=2_000))
+    run = SimpleNamespace(venues=SimpleNamespace(trading=lambda name: trading))
+    ledger = SimpleNamespace(synced_ms=lambda name: 1)
+    watch = Watch(run, ["okx"], ledger, lambda: None, Alerts([]))  # type: ignore[arg-type]
+
+    def looked(total: str, after_s: float) -> int:
+        now[0] += after_s
+        balances = [Balance("okx", "USDT", None, None, Decimal(total))]
+        watch._read_news({"okx": VenueState("okx", [], balances)}, {"okx": Answer("okx", [], None, 1.0)})
+        return len(read)
+
+    assert [looked("5", after_s) for after_s in (1, 1, 1, 1)] == [1, 2, 3, 3]
+    assert [looked("6", after_s) for after_s in (1, 10, 1)] == [4, 5, 5]

@@ -90,8 +90,12 @@ def test_nobody_listening_is_told_and_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://example.com/x", "ftp://example.com", "example.com", "https://", "", "file:///x"]
-)
+    "url",
+    [
+        "http://example.com/x", "ftp://example.com", "example.com", "https://", "", "file:///x", "https://[example/x",
+        "https://example.com:port/x", "https://example.com/\u00e9", "https://example.com/a b", "https://example.com/\n",
+    ],
+)  # fmt: skip
 def test_only_https_or_this_machine(url: str) -> None:
     with pytest.raises(ConfigError) as refused:
         Webhook(url, print)
