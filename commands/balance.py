@@ -22,17 +22,18 @@ def balance(numeraire: str, venues: tuple[str, ...], env: str | None, output: st
     """Show what is in every wallet of every venue, and what it is worth."""
     from connectors.accounts import venues_with_accounts
     from market_data.absent import check_any_open
-    from market_data.conversion import Conversion
+    from market_data.conversion import Conversion, numeraire_of
     from monitoring.balance_report import balance_report
     from monitoring.balances import valued
     from monitoring.venue_state import venue_states
 
+    numeraire = numeraire_of(numeraire)
     session = open_session(env, venues, timeout)
     check_any_open(session.venues)
     with open_ledger(session.venues.place.journal) as ledger:
         names, skipped = venues_with_accounts(session.venues, ledger.known, named=bool(venues))
     states = venue_states(session.venues, names, session.deadline(), positions=False)
-    rates = Conversion(session.venues, session.config, session.deadline(), numeraire.upper())
+    rates = Conversion(session.venues, session.config, session.deadline(), numeraire)
     rates.load((item.currency, venue) for venue, state in states.items() for item in state.balances or () if item.total)
     report = balance_report(session.environment, rates.numeraire, valued(states, rates), skipped)
     finish(report, output)

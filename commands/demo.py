@@ -6,7 +6,8 @@ import time
 
 import click
 
-from commands.tour import EXPECTED, TOUR
+from commands.tour import TOUR
+from commands.tour_orders import EXPECTED
 
 _RUN = f"tour{time.time_ns() // 1_000_000_000:x}"
 """Begins the ids of this run's orders; letters and digits, which every venue takes."""

@@ -32,10 +32,11 @@ def monitor(
     """Watch positions, gains, open orders, quotes and venues: live on a terminal, else one JSON object a look."""
     from commands.watching import Wanted, run_watch
     from domain.spans import EVERY, SHORT, span_ms
+    from market_data.conversion import numeraire_of
     from monitoring.watch_loop import Schedule
 
     every_ms = span_ms(interval, SHORT)
     if every_ms < 1000:
         raise UsageError(f"--interval {interval} is too short.", hint="Use 1s or more: venues limit what they answer.")
     schedule = Schedule(interval, every_ms / 1000, span_ms(length, EVERY) / 1000 if length else None)
-    raise click.exceptions.Exit(int(run_watch(env, venues, Wanted(alerts, symbols, numeraire.upper()), schedule)))
+    raise click.exceptions.Exit(int(run_watch(env, venues, Wanted(alerts, symbols, numeraire_of(numeraire)), schedule)))

@@ -45,6 +45,7 @@ def pnl(
     timeout: float | None,
 ) -> None:
     """Show what was earned: realized, fees, funding and unrealized, from the ledger, in one currency."""
+    from connectors.accounts import venues_with_keys
     from monitoring.holdings import sync_notes
     from monitoring.marks import listed
     from monitoring.pnl import Asked, earnings
@@ -67,7 +68,8 @@ def pnl(
             from monitoring.explaining import explanations
 
             explained = explanations(answer, ledger.rates(), ledger.rate_sources())
-        names = sorted(venues or {venue for venue, _ in answer.statement.books})
+        unread = {name for name in venues_with_keys(config) if ledger.synced_ms(name) is None}
+        names = sorted(venues or {venue for venue, _ in answer.statement.books} | unread)
         answer.notes += sync_notes(ledger, names, config.environment, now_ms)
     if plot:
         from monitoring.pnl_picture import plot_pnl

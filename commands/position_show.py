@@ -24,11 +24,13 @@ Examples:
 @click.option("--timeout", type=float, metavar="SECONDS", help="Deadline for the whole answer.")
 def show(order_id: str, venue: str | None, numeraire: str, env: str | None, output: str, timeout: float | None) -> None:
     """Show what one order earned: what it opened at its closings or mark, what it closed, its fees and funding."""
+    from market_data.conversion import numeraire_of
     from monitoring.marks import listed
     from monitoring.order_result import NoSuchOrder, OrderKnown, in_ledger
     from monitoring.order_result_report import order_result_report
     from order_management.finding import find_order
 
+    numeraire = numeraire_of(numeraire)
     environment, journal = journal_of(env, quiet=True)
     found = find_order(journal, order_id, venue)
     with ledger_of(env) as ledger:
@@ -46,7 +48,7 @@ def show(order_id: str, venue: str | None, numeraire: str, env: str | None, outp
             hint = "An order that was made elsewhere is known once position sync has read its trades."
             raise NoSuchOrder(f"Neither the journal nor the ledger has an order {order_id!r}.", hint=hint)
         report = order_result_report(
-            *(ledger, known, numeraire.upper(), environment),
+            *(ledger, known, numeraire, environment),
             lambda names: open_session(env, listed(names, configured(env).venues), timeout),
         )
     finish(report, output)

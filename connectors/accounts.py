@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from connectors.environments import place
 from domain.errors import CredentialsError, CrossbookError, Refused
+from utils.config.paths import state_dir
 
 if TYPE_CHECKING:
     from connectors.registry import Venues
+    from utils.config.settings import Config
 
 
 class Skipped(NamedTuple):
@@ -43,6 +46,20 @@ def venues_with_accounts(
             hint="Set them as README.md says under Keys, or use --env sim or --env paper.",
         )
     return asked, skipped
+
+
+def venues_with_keys(config: "Config") -> set[str]:
+    """Name the enabled venues that have keys in this environment (on paper none has), without opening any."""
+    where = place(config.environment, state_dir(), [])
+    enabled = [name for name, settings in config.venues.items() if settings.enabled and not settings.retired]
+    found = set()
+    for name in enabled if where.broker is None else ():
+        try:
+            if where.keys(name) is not None:
+                found.add(name)
+        except CredentialsError:
+            found.add(name)  # half given: there is an account
+    return found
 
 
 def _nothing_there(venues: "Venues", venue: str) -> str | None:

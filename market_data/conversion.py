@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from domain.errors import CrossbookError
+from domain.errors import CrossbookError, UsageError
 from domain.instruments import SPOT, Instrument
 from domain.money import plain, rounded
 from domain.quotes import OK
@@ -63,6 +63,18 @@ class Rate(NamedTuple):
     def record(self) -> dict[str, Any]:
         """Return the rate as it stands in JSON."""
         return self._asdict()
+
+
+def numeraire_of(text: str) -> str:
+    """Read the currency that a user wants figures in.
+
+    Raises:
+        UsageError: it cannot be one.
+    """
+    numeraire = text.strip().upper()
+    if not numeraire.isascii() or not numeraire.isalnum():
+        raise UsageError(f"'{numeraire[:20]}' is no currency.", hint="Write USDT, USDC, USD or BTC.")
+    return numeraire
 
 
 def pairs(
@@ -129,7 +141,9 @@ class Conversion:
             if middle in (currency, self.numeraire):
                 continue
             first = self._direct(currency, middle, venue)
-            second = first and (self._direct(middle, self.numeraire, venue) or self._assumed(middle))
+            # A dollar that would need another one to be the numeraire is as good as that one itself.
+            assumed = None if currency in DOLLARS else self._assumed(middle)
+            second = first and (self._direct(middle, self.numeraire, venue) or assumed)
             if first and second:
                 return _joined(first, second)
         return self._assumed(currency)

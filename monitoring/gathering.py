@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from domain.errors import UsageError
 from domain.orders import Fill
 from domain.time import MS_PER_DAY, rfc3339
+from market_data.conversion import numeraire_of
 from monitoring.accounting.book import AVERAGE, DELIVERY, FUNDING, OPENING, Book, Line
 from monitoring.accounting.exact import ZERO, plus
 from monitoring.statement import FEES, REALIZED, symbol_of
@@ -60,9 +61,7 @@ class Asked(NamedTuple):
         Raises:
             UsageError: one of them makes no sense.
         """
-        numeraire = numeraire.strip().upper()
-        if not numeraire.isascii() or not numeraire.isalnum():
-            raise UsageError(f"'{numeraire[:20]}' is no currency.", hint="Write USDT, USDC, USD or BTC.")
+        numeraire = numeraire_of(numeraire)
         for venue in venues:
             if venue not in configured and not ledger.known(venue):
                 near = ", ".join(get_close_matches(venue, list(configured), n=3, cutoff=0.4) or configured)

@@ -65,6 +65,7 @@ def sync(
     since_ms: int,
     *,
     symbols: Sequence[str] = (),
+    again: bool = False,
     tell: Tell | None = None,
     clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
 ) -> list[Synced]:
@@ -72,6 +73,7 @@ def sync(
 
     Args:
         symbols: read these, too, where a venue tells of trades by symbol only (canonical, or a venue's own ids).
+        again: read what the ledger has already, too.
 
     Raises:
         UnknownSymbol, AmbiguousSymbol: no venue lists one of the symbols.
@@ -79,7 +81,8 @@ def sync(
     """
     asked = named(venues, ledger, names, symbols)
     runs = [
-        _VenueSync(venues, ledger, name, since_ms, asked.get(name, []), tell or _silent, clock_ms) for name in names
+        _VenueSync(venues, ledger, name, since_ms, asked.get(name, []), tell or _silent, clock_ms, again=again)
+        for name in names
     ]
     outcomes = side_by_side([run.run for run in runs])
     for outcome in outcomes:
@@ -120,7 +123,10 @@ class _VenueSync:
         asked: Sequence[Instrument],
         tell: Tell,
         clock_ms: Callable[[], int],
+        *,
+        again: bool = False,
     ) -> None:
+        self._again = again
         self.venues = venues
         self.ledger = ledger
         self.venue = venue
@@ -179,7 +185,8 @@ class _VenueSync:
         now_ms = self.now_ms()
         self.done.until_ms = now_ms
         wanted = Range(self.done.since_ms, max(self.done.since_ms, now_ms - trading.rules.settling_ms))
-        return Reader(self.venues, self.ledger, trading, wanted, now_ms, self.asked, self.done, self.tell, gaps)
+        given = (self.venues, self.ledger, trading, wanted, now_ms, self.asked, self.done, self.tell, gaps)
+        return Reader(*given, again=self._again)
 
     def _anchor(self, trading: "Trading", before: Anchor) -> bool:
         """Keep what the venue said, if it says the same after everything was read, and all of that was before it."""

@@ -33,6 +33,7 @@ class Reader:
     Args:
         wanted: what of the history is wanted (the venue's clock), as far as its lists are sure to be whole.
         gaps: is given what cannot be read.
+        again: read what the ledger has already, too: a venue may have listed something late.
     """
 
     def __init__(
@@ -46,8 +47,11 @@ class Reader:
         done: "Synced",
         tell: Callable[[str], None],
         gaps: dict[tuple[str | None, str, str], Gap],
+        *,
+        again: bool = False,
     ) -> None:
         self.venue = trading.venue
+        self._again = again
         self.error: CrossbookError | None = None
         self.instruments = {item.symbol: item for item in asked}
         self._cache = venues.cache
@@ -145,6 +149,8 @@ class Reader:
     def _left(self, stream: str, instrument: Instrument | None) -> list[Range]:
         """List what is still to be read, oldest first; the last stretch reaches to now."""
         wanted = self._wanted
+        if self._again:
+            return [wanted]
         covered = self._ledger.covered(self.venue, stream, instrument.symbol if instrument else "")
         if covered and instrument is not None and instrument.expiry_ms is not None:
             over_ms = instrument.expiry_ms + _OVER_MS

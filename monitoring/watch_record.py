@@ -21,7 +21,7 @@ def look_record(look: "Look") -> dict[str, Any]:
         "time_ms": look.time_ms,
         "look": look.number,
         "numeraire": look.earnings.asked.numeraire,
-        "pnl": {("net_pnl" if name == NET else name): look.earnings.total(name) for name in FIGURES},
+        "pnl": {name: look.figures[name, None] for name in ("net_pnl" if each == NET else each for each in FIGURES)},
         "equity": look.equity.value,
         "incomplete": [lack.text for lack in look.earnings.lacks],
         "venues": [venue._asdict() for venue in look.venues],
@@ -29,6 +29,7 @@ def look_record(look: "Look") -> dict[str, Any]:
         "open_orders": [_order(order) for orders in look.orders.values() for order in orders or ()],
         "quotes": [quote._asdict() for quote in look.quotes],
         "alerts": [firing_record(firing) for firing in look.firings],
+        "alerts_unknown": list(look.unknown),
         "notes": list(look.notes),
     }
 

@@ -70,7 +70,10 @@ class QuoteLook(NamedTuple):
 
 
 class Look(NamedTuple):
-    """All that one look found. `orders` are None of venues that did not tell; `firings` became true with this look."""
+    """All that one look found. `orders` are None of venues that did not tell; `firings` became true with this look.
+
+    `unknown` are the alerts of which nothing can be said now.
+    """
 
     number: int
     time_ms: int
@@ -83,6 +86,7 @@ class Look(NamedTuple):
     equity: Total
     figures: Figures
     firings: Sequence[Firing]
+    unknown: Sequence[str]
     notes: Sequence[str]
 
     @property
@@ -140,6 +144,10 @@ class Watch:
         earned = self._earned(rows, states, conversion)
         equity = overall(owned)
         worth = {item.venue: item.total.value for item in owned}
+        for item in owned:
+            if item.unvalued:
+                names = ", ".join(sorted({balance.currency for balance in item.unvalued}))
+                notes.append(f"{item.venue}: no market tells what {names} is worth: its equity is not known.")
         for name, state in states.items():
             if state.positions is not None and state.balances is not None:
                 self._last[name] = now_ms, state
@@ -158,6 +166,7 @@ class Watch:
             equity=equity,
             figures=figures,
             firings=self.alerts.judge(figures, now_ms),
+            unknown=[alert.text.strip() for alert in self.alerts.unknown(figures)],
             notes=[*notes, *earned.notes],
         )
 

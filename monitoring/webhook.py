@@ -8,6 +8,7 @@ import http.client
 import json
 import queue
 import threading
+import time
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ VARIABLE = "CROSSBOOK_ALERT_WEBHOOK"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _PATIENCE_S = 10.0
 _WAITING_AT_MOST = 100
+_PAUSES_S = (0.5, 2.0)
+"""Between tries: what is not delivered (no answer, or 5xx) is tried again twice; it may then arrive twice."""
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -67,23 +70,35 @@ class Webhook:
     def close(self) -> None:
         """Deliver what waits, for as long as one delivery may take, and end."""
         self._waiting.put(None)
-        self._thread.join(_PATIENCE_S + 1)
+        self._thread.join(_PATIENCE_S + sum(_PAUSES_S) + 1)
+        if self._thread.is_alive():
+            self._complain(f"The web hook at {self.host} does not answer: alerts may not have been delivered.")
 
     def _run(self) -> None:
         while (message := self._waiting.get()) is not None:
-            reason = self._post(json.dumps(message).encode())
+            reason = self._delivered(json.dumps(message).encode())
             if reason is not None:
                 self._complain(f"The web hook at {self.host} did not take an alert: {reason}.")
 
-    def _post(self, body: bytes) -> str | None:
-        """Send it once; answer None, or why it failed."""
+    def _delivered(self, body: bytes) -> str | None:
+        """Send it until it is taken or refused, three times at most; answer None, or why it failed in the end."""
+        reason, passing = self._post(body)
+        for pause_s in _PAUSES_S:
+            if not passing:
+                break
+            time.sleep(pause_s)
+            reason, passing = self._post(body)
+        return reason
+
+    def _post(self, body: bytes) -> tuple[str | None, bool]:
+        """Send it once; answer None, or why it failed, and whether that may pass."""
         headers = {"Content-Type": "application/json", "User-Agent": "crossbook"}
         request = urllib.request.Request(self._url, body, headers)  # noqa: S310 - checked in __init__
         opener = urllib.request.build_opener(_NoRedirects)
         try:
             with opener.open(request, timeout=_PATIENCE_S):
-                return None
+                return None, False
         except urllib.error.HTTPError as error:
-            return f"HTTP {error.code}"
+            return f"HTTP {error.code}", error.code >= http.client.INTERNAL_SERVER_ERROR
         except (OSError, ValueError, http.client.HTTPException) as error:  # whatever it is, the next alert still leaves
-            return type(error).__name__
+            return type(error).__name__, True

@@ -41,11 +41,11 @@ class KnownRate(NamedTuple):
     source: str
 
 
-UNLISTED, BLIND, UNSUPPORTED, RATE, TOO_SHORT, BUSY, CONTRADICTION = (
-    *("unlisted", "blind", "unsupported", "rate", "too_short", "busy", "contradiction"),
+UNLISTED, BLIND, UNSUPPORTED, RATE, BUSY, CONTRADICTION = (
+    *("unlisted", "blind", "unsupported", "rate", "busy", "contradiction"),
 )
-"""Kinds of gaps: traded and not listed any more; trades that only a symbol's list tells; no such list; no rate for a
-fee; the venue keeps less than was asked for; the account never stood still; what a venue says twice, differently."""
+"""Kinds of gaps: traded and not listed any more; trades that the venue does not tell of, or no longer; no such list; no
+rate for a fee; the account never stood still; what a venue says twice, differently."""
 
 
 class Gap(NamedTuple):

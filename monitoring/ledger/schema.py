@@ -24,7 +24,7 @@ _TABLES = (
     """CREATE TABLE fills (
         no INTEGER PRIMARY KEY, book INTEGER NOT NULL REFERENCES books, trade_id TEXT NOT NULL, order_id TEXT,
         client_id TEXT, side INTEGER NOT NULL, price TEXT NOT NULL, size TEXT NOT NULL, fee TEXT, fee_currency TEXT,
-        maker INTEGER, time_ms INTEGER NOT NULL, source TEXT NOT NULL, UNIQUE (book, trade_id)
+        maker INTEGER, time_ms INTEGER NOT NULL, source TEXT NOT NULL, UNIQUE (book, trade_id, side)
     )""",
     """CREATE TABLE payments (
         no INTEGER PRIMARY KEY, venue TEXT NOT NULL, symbol TEXT NOT NULL, payment_id TEXT NOT NULL,

@@ -25,7 +25,7 @@ OTHERS: Mapping[str, str] = {
 """What inserts a row of a table other than `fills`."""
 
 FILLS = f"""INSERT INTO fills ({rows.FILL}, source) VALUES ({", ".join("?" * 12)})
-ON CONFLICT (book, trade_id) DO UPDATE SET
+ON CONFLICT (book, trade_id, side) DO UPDATE SET
     order_id = coalesce(order_id, excluded.order_id),
     client_id = coalesce(client_id, excluded.client_id),
     maker = coalesce(maker, excluded.maker),
@@ -37,7 +37,7 @@ WHERE (order_id IS NULL AND excluded.order_id IS NOT NULL) OR (client_id IS NULL
     OR (fee_currency IS NULL AND excluded.fee_currency IS NOT NULL)"""  # noqa: S608 - our own words
 """What inserts or completes a row of `fill_row`."""
 
-_KNOWN = "SELECT side, price, size, fee, fee_currency FROM fills WHERE book = ? AND trade_id = ?"
+_KNOWN = "SELECT price, size, fee, fee_currency FROM fills WHERE book = ? AND trade_id = ? AND side = ?"
 
 
 def book_numbers(db: sqlite3.Connection, fills: Sequence[Fill]) -> dict[tuple[str, str], int]:
@@ -49,13 +49,16 @@ def book_numbers(db: sqlite3.Connection, fills: Sequence[Fill]) -> dict[tuple[st
 
 
 def contradictions(db: sqlite3.Connection, fills: Sequence[Fill], found: Sequence[Row]) -> list[Gap]:
-    """Find trades (and their rows) of which the ledger has another side, price, size or fee: it keeps its own."""
+    """Find trades (and their rows) of which the ledger has another price, size or fee: it keeps its own.
+
+    A trade with oneself is told twice under one id, once a side: that is no contradiction.
+    """
     gaps = []
     for fill, row in zip(fills, found, strict=True):
-        known, told = db.execute(_KNOWN, row[:2]).fetchone(), row[4:9]
+        known, told = db.execute(_KNOWN, (*row[:2], row[4])).fetchone(), row[5:9]
         if known == told:
             continue
-        if known[:3] != told[:3] or (known[3] is not None and told[3] is not None and known[3:] != told[3:]):
+        if known[:2] != told[:2] or (known[2] is not None and told[2] is not None and known[2:] != told[2:]):
             text = f"Trade {fill.trade_id} of {fill.symbol} was told twice, differently; what was told first counts."
             gaps.append(Gap(fill.venue, fill.symbol, CONTRADICTION, text, fill.time_ms, fill.time_ms))
     return gaps

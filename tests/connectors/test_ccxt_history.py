@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from connectors.ccxt_candles import MINUTE_MS, collect, read_closes
-from connectors.ccxt_orders import read_transfer
+from connectors.ccxt_orders import read_fill, read_transfer
 from connectors.ccxt_spans import pages_forward, row_spans, rows_by_span
 from connectors.ccxt_trading import CcxtTrading
 from domain.errors import BadAnswer, Unsupported
@@ -220,3 +220,15 @@ def test_what_a_venue_answers_beyond_the_window_is_left_out():
 
 def test_a_minute_without_a_price_is_absent():
     assert read_closes([[0, "1", "1", "1", "2", "0"], [MINUTE_MS, None, None, None, None, "0"]]) == {0: Decimal(2)}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"side": None}, {"side": "long"}, {"amount": "0"}, {"amount": "-1"}, {"timestamp": 10**17}, {"timestamp": None}],
+)
+def test_a_trade_that_does_not_say_what_it_was_is_refused(wrong):
+    item = Instrument("somewhere", SPOT, "BTCUSDT", "spot", "BTC", "USDT", None, "BTC")
+    row = {"id": "7", "side": "buy", "amount": "1", "price": "2", "timestamp": BEGAN}
+    assert read_fill(row, item).side == BUY
+    with pytest.raises(ValueError):
+        read_fill({**row, **wrong}, item)

@@ -2,8 +2,8 @@ from decimal import Decimal
 
 import pytest
 
-from domain.errors import GeoBlocked
-from market_data.conversion import SPOT_THEN_PERPETUAL, Conversion, pairs
+from domain.errors import GeoBlocked, UsageError
+from market_data.conversion import SPOT_THEN_PERPETUAL, Conversion, numeraire_of, pairs
 from tests.market_data.fakes import FakeVenues, config, instrument, soon
 
 D = Decimal
@@ -149,3 +149,19 @@ def test_renewed_rates_are_asked_for_anew_at_the_venues_that_are_open_already(ve
     rates.renew(later)
     assert rates.rate("BTC").price == D("61001.5")
     assert (len(opened), deadlines[-1]) == (1, later)
+
+
+def test_dollars_that_nothing_compares_with_the_numeraire_are_all_equal_to_it(venues):
+    venues.market("one", "USDC/USDT", "1.0003", "1.0004")
+    rates = conversion(venues, "USD")
+    assert [rates.rate(dollar, "one").price for dollar in ("USDT", "USDC")] == [1, 1]
+    assert all(rates.rate(dollar, "one").assumed for dollar in ("USDT", "USDC", "BTC"))
+    assert rates.rate("BTC", "one").price == D("60001")
+    assert conversion(venues, "USDT").rate("USDC", "one").price == D("1.00035")
+
+
+def test_a_numeraire_is_a_currency():
+    assert numeraire_of(" usdt ") == "USDT"
+    for text in ("", " ", "BTC/USDT", "a b", "\u20ac"):
+        with pytest.raises(UsageError, match="is no currency"):
+            numeraire_of(text)

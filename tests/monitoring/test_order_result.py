@@ -130,7 +130,7 @@ def test_a_fee_in_a_third_currency_is_valued_at_its_time_or_not_known(ledger):
 def test_expiry_closes_what_an_order_opened(ledger):
     future = instrument("okx", "BTC/USDT:USDT-261225")
     Trades(ledger, future).add("buy", "1", "100", "1", order="A")
-    ledger.add_deliveries([Delivery("okx", future.symbol, "d", T0 + DAY, D(1), D(120), "USDT")])
+    ledger.add_deliveries([Delivery("okx", future.symbol, "d", T0 + DAY, D(1), D(120), "USDT", None, D(0))])
     assert figures(told(ledger, known("A", future))[0]) == ["20", "1", "0", "0", "19"]
 
 

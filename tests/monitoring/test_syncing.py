@@ -39,9 +39,11 @@ def okx() -> ScriptedTrading:
     return trading
 
 
-def run(ledger: Ledger, trading: ScriptedTrading, since_ms: int = NOON_MS, **more: Any) -> Synced:
+def run(
+    ledger: Ledger, trading: ScriptedTrading, since_ms: int = NOON_MS, *, again: bool = False, **more: Any
+) -> Synced:
     venues = ScriptedVenues({"okx": trading}, [SPOT_PAIR, SWAP, FUTURES], **more)
-    return sync(venues, ledger, ["okx"], since_ms, clock_ms=lambda: trading.now_ms)[0]
+    return sync(venues, ledger, ["okx"], since_ms, again=again, clock_ms=lambda: trading.now_ms)[0]
 
 
 def ids(ledger: Ledger) -> list[str]:
@@ -116,6 +118,17 @@ def test_a_trade_that_a_list_lacked_at_first_is_found_by_the_next_run(ledger: Le
     okx.now_ms += 5 * MINUTE_MS
     okx.listed = [fill("late", time_ms=NOW_MS - 3 * MINUTE_MS)]
     assert run(ledger, okx).new["fills"] == 1
+
+
+def test_a_trade_that_was_listed_hours_late_is_found_when_everything_is_read_again(
+    ledger: Ledger, okx: ScriptedTrading
+) -> None:
+    run(ledger, okx)
+    okx.now_ms += 3 * MS_PER_HOUR
+    okx.listed = [fill("late", time_ms=NOON_MS + MINUTE_MS)]
+    assert run(ledger, okx).new.get("fills", 0) == 0
+    assert run(ledger, okx, again=True).new["fills"] == 1
+    assert ids(ledger) == ["late"]
 
 
 def test_symbols_come_from_the_venue_the_ledger_open_positions_and_the_user(

@@ -61,13 +61,28 @@ def test_messages_arrive_in_order_before_it_is_closed(hook: Hook) -> None:
     assert complaints == []
 
 
-def test_a_refusal_is_told_by_host_only(hook: Hook) -> None:
-    hook.status = 500
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitoring.webhook._PAUSES_S", (0, 0))
+
+
+def test_what_may_pass_is_tried_twice_more(hook: Hook) -> None:
+    hook.status = 503
+    complaints: list[str] = []
+    webhook = Webhook(hook.url, complaints.append)
+    webhook.tell({"number": 1})
+    webhook.close()
+    assert [body["number"] for _, body in hook.taken] == [1, 1, 1]
+    assert complaints == ["The web hook at 127.0.0.1 did not take an alert: HTTP 503."]
+
+
+def test_a_refusal_is_told_by_host_only_and_not_repeated(hook: Hook) -> None:
+    hook.status = 403
     complaints: list[str] = []
     webhook = Webhook(hook.url, complaints.append)
     webhook.tell({})
     webhook.close()
-    assert complaints == ["The web hook at 127.0.0.1 did not take an alert: HTTP 500."]
+    assert complaints == ["The web hook at 127.0.0.1 did not take an alert: HTTP 403."]
 
 
 def test_a_redirection_is_not_followed(hook: Hook) -> None:

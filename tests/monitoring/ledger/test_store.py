@@ -76,7 +76,7 @@ def test_what_was_absent_is_completed_and_what_is_there_stays(ledger: Ledger) ->
     assert [item.fee for item in ledger.transfers()] == [D(2)]
 
 
-@pytest.mark.parametrize("change", [{"price": "61000"}, {"size": "1"}, {"side": SELL}, {"fee": "31"}])
+@pytest.mark.parametrize("change", [{"price": "61000"}, {"size": "1"}, {"fee": "31"}])
 def test_a_trade_told_twice_differently_keeps_what_was_told_first_and_is_a_gap(
     ledger: Ledger, change: dict[str, str]
 ) -> None:
@@ -84,6 +84,14 @@ def test_a_trade_told_twice_differently_keeps_what_was_told_first_and_is_a_gap(
     assert ledger.add_fills([fill("1", **change)]) == 0
     assert list(ledger.fills()) == [fill("1")]
     assert [(gap.kind, gap.symbol) for gap in ledger.gaps("okx")] == [(CONTRADICTION, "BTC/USDT")]
+
+
+def test_both_sides_of_a_trade_with_oneself_are_kept_each_once(ledger: Ledger) -> None:
+    sides = [fill("1"), fill("1", side=SELL)]
+    assert ledger.add_fills(sides) == 2
+    assert ledger.add_fills(sides) == 0
+    assert list(ledger.fills()) == sides
+    assert ledger.gaps("okx") == []
 
 
 def test_fills_come_by_time_and_then_in_the_order_they_were_told(ledger: Ledger) -> None:
