@@ -177,7 +177,7 @@ def test_cash_is_what_deposits_trades_fees_funding_and_deliveries_have_come_to(s
     assert {payment.symbol for payment in told.payments} == {LINEAR, INVERSE}
     assert len(told.deliveries) == (0 if moment == "before" else 2)
     explained = told.explained()
-    assert told.balances["USDC"].cash == explained["USDC"]
+    assert told.balances["USDC"].cash == pytest.approx(explained["USDC"], abs=GRAIN)  # an average entry may have no end
     assert told.balances["BTC"].cash == pytest.approx(explained["BTC"], abs=GRAIN)
     assert told.balances["ETH"].cash == told.balances["ETH"].total == 1000
 

@@ -185,7 +185,7 @@ def test_deposits_have_ids_that_stay_and_cover_all_wallets(story):
 def test_cash_is_what_deposits_trades_fees_funding_and_deliveries_have_come_to(story):
     assert {payment.symbol for payment in story.payments} == {LINEAR, INVERSE}
     cash, explained = story.cash(), story.explained()
-    assert cash["USDT"] == explained["USDT"]
+    assert cash["USDT"] == pytest.approx(explained["USDT"], abs=GRAIN)  # an average entry may have no end
     assert cash["BTC"] == pytest.approx(explained["BTC"], abs=GRAIN)
     assert {name: cash[name] for name in ("USDC", "ETH", "KCS")} == {"USDC": 2_000_000, "ETH": 2000, "KCS": 1000}
 
