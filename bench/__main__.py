@@ -13,6 +13,7 @@ SECTIONS = {
     "journal": "bench.journal",
     "orders": "bench.orders",
     "pnl": "bench.pnl",
+    "snapshot": "bench.snapshot",
 }
 
 

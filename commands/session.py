@@ -15,6 +15,7 @@ from utils.rendering import Report, emit
 
 if TYPE_CHECKING:
     from connectors.registry import Venues
+    from utils.config.settings import StorageSettings
 
 
 DOWNLOAD_SHARE = 0.6
@@ -68,6 +69,12 @@ def open_session(
     deadline = (time.monotonic() if timeout is None else started) + config.timeout_s
     opened.start(deadline)
     return Session(config, opened, deadline)
+
+
+def storage(env: str | None) -> "tuple[StorageSettings, str]":
+    """Tell where order books are stored, and the environment that they are of."""
+    config = configured(env)
+    return config.storage, config.environment
 
 
 def ensure_simulator(config: Config) -> None:

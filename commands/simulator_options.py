@@ -10,10 +10,19 @@ import click
 from commands.session import configured
 
 Command = Callable[..., Any]
-_DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+class _Tape(click.Path):
+    """A directory that exists, or `s3://bucket/prefix`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if str(value).startswith("s3://") else super().convert(value, param, ctx)
+
+
+_TAPE = _Tape(exists=True, file_okay=False, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _OPTIONS = (
-    click.option("--tape", type=_DIRECTORY, metavar="DIR", help="Serve the recordings in this directory."),
+    click.option("--tape", type=_TAPE, metavar="DIR|s3://…", help="Serve recordings, or a store of order books."),
     click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of the synthetic market."),
     click.option("--frozen", is_flag=True, default=None, help="Let the synthetic market stand still."),
     click.option("--hold", type=click.Choice(("start", "end")), help="Keep the tape at its start or end."),
@@ -44,7 +53,7 @@ def start_options(command: Command) -> Command:
             given["faults"] = Path(settings.faults)
         if given["seed"] is None and given["tape"] is None and not given["frozen"]:
             given["seed"] = settings.seed
-            given["tape"] = Path(settings.tape) if settings.tape else None
+            given["tape"] = settings.tape or None
         return command(**given)
 
     wrapped: Command = with_settings

@@ -1,9 +1,10 @@
 """The guided tour, as data: titles and commands, with places for the venues that are configured.
 
-`{run}` is another text at each run, so that the ids of the tour's orders are new.
+`{run}` is another text at each run, so that the ids of the tour's orders are new, and its recording begins empty.
 """
 
 from commands.tour_orders import ORDERS_AND_EARNINGS
+from commands.tour_recording import RECORDING
 
 TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
@@ -34,6 +35,7 @@ TOUR: tuple[tuple[str, tuple[str, ...]], ...] = (
             "funding BTC/USDT:USDT --plot {pictures}/funding.png",
         ),
     ),
+    RECORDING,
     ("Each venue on its own", ("symbols list --asset BTC --kind spot --venue {each}",)),
     ("A venue that ticks instead of keeping a book", ("bbo EUR/USD BTC/USD --venue {ticking}",)),
     (

@@ -35,7 +35,14 @@ _TERM_LIMIT_S = 3.0
 _START_LOCK = "simulator.start.lock"
 _POLL_S = 0.02
 _ROOT = Path(__file__).resolve().parent.parent
-_PASSED_ON = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV"})
+_PASSED_ON = frozenset(
+    {
+        *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV"),
+        # Where a tape in a bucket is, and which of the user's files has the keys; never the keys themselves.
+        *("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"),
+        *("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"),
+    }
+)
 
 
 def ensure_running(
@@ -63,7 +70,7 @@ def ensure_running(
     """
     wanted: dict[str, object] = {
         "seed": seed,
-        "tape": str(Path(tape).absolute()) if tape else None,
+        "tape": _tape_name(tape) if tape else None,
         "faults": str(Path(faults).absolute()) if faults else None,
         "tls": tls,
         "frozen": frozen,
@@ -79,6 +86,12 @@ def ensure_running(
         raise SimulatorError("A simulator is already running: end it first with `simulator stop` to begin afresh.")
     _check_same(state, wanted)
     return state
+
+
+def _tape_name(tape: str | Path) -> str:
+    from simulator.tape.stores import full_name
+
+    return full_name(tape)
 
 
 def stop(state_dir: Path) -> bool:

@@ -35,6 +35,7 @@ from simulator.state import (
     still_ours,
     write_state,
 )
+from simulator.tape.stores import full_name, is_bucket
 from simulator.tls import make_tls
 
 _WATCH_EVERY_S = 1.0
@@ -52,7 +53,7 @@ class Options:
 
     state_dir: Path
     seed: int | None = None
-    tape: Path | None = None
+    tape: Path | str | None = None
     faults: Path | None = None
     tls: bool = False
     frozen: bool = False
@@ -67,7 +68,7 @@ class Options:
         """Describe them for the state file."""
         return {
             "seed": self.seed,
-            "tape": str(self.tape.absolute()) if self.tape else None,
+            "tape": full_name(self.tape) if self.tape else None,
             "faults": str(self.faults.absolute()) if self.faults else None,
             "tls": self.tls,
             "frozen": self.frozen,
@@ -110,8 +111,8 @@ def build_market(options: Options) -> Market:
         raise SimulatorError("A tape has its own prices: leave out --seed and --frozen with --tape.")
     if options.hold and options.loop:
         raise SimulatorError("A tape that is held does not run: give --hold or --loop.")
-    if not options.tape.is_dir():
-        raise SimulatorError(f"The tape {options.tape} is not a directory: name one with recordings.")
+    if not is_bucket(options.tape) and not Path(options.tape).is_dir():
+        raise SimulatorError(f"The tape {options.tape} is not a directory: name one with recordings, or a store.")
     from simulator.tape.market import load_tape
 
     return load_tape(options.tape, options.hold, options.loop)

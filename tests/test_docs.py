@@ -11,7 +11,7 @@ from connectors.ccxt_trading import CcxtTrading
 from domain.exit_codes import ExitCode
 from order_management.order_states import UNSETTLED, Phase
 from tests import orders_doc
-from utils.config.load import PAPER, POLICY, REFERENCE, SIMULATOR, TOP_LEVEL, VENUE
+from utils.config.load import PAPER, POLICY, REFERENCE, S3, SIMULATOR, STORAGE, TOP_LEVEL, VENUE
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS_DOC = (ROOT / "docs" / "commands.md").read_text()
@@ -68,7 +68,8 @@ def test_the_short_help_of_the_group_is_the_commands_own_subject(name: str) -> N
 
 
 def test_every_configuration_key_is_documented() -> None:
-    keys = [key for key in TOP_LEVEL if key not in ("venues", "reference", "simulator", "policy", "paper")]
+    keys = [key for key in TOP_LEVEL if key not in ("venues", "reference", "simulator", "policy", "paper", "storage")]
+    keys += [f"storage.{key}" for key in STORAGE if key != "s3"] + [f"storage.s3.{key}" for key in S3]
     keys += [f"paper.{key}" for key in PAPER]
     keys += [f"policy.{key}" for key in POLICY]
     keys += [f"reference.{key}" for key in REFERENCE] + [f"simulator.{key}" for key in SIMULATOR]

@@ -14,7 +14,8 @@ from simulator.market.model import BookView, Candle, FundingView, Listing, NotRe
 from simulator.state import Position, SimulatorError
 from simulator.tape.dialect import Figures, dialects
 from simulator.tape.recording import Recording
-from simulator.tape.replay import Moment, Reel, Timeline
+from simulator.tape.replay import Line, Moment, Reel, Tape
+from simulator.tape.stores import find
 
 _log = logging.getLogger("simulator")
 _MOST_TRADES = 1_000
@@ -35,21 +36,23 @@ class TapeMarket:
     at its start or end for ever instead. An instrument whose first book came later shows that one until then.
 
     A book is stamped with the time of the question: the recording says that it was whole and unchanged at that moment
-    of the tape, however long ago its last change was. `recorded_ms` has the recorded time of that change. Trades are
-    moved by the distance between the tape's start and the market's. What was not recorded raises NotRecorded or is
-    empty; the day's figures come from recorded tickers, or else from the recorded trades.
+    of the tape, however long ago its last change was. One that was recorded older than that is stamped as much older.
+    `recorded_ms` has the recorded time of that change. Trades are moved by the distance between the tape's start and
+    the market's. What was not recorded raises NotRecorded or is empty; the day's figures come from recorded tickers, or
+    else from the recorded trades.
     """
 
     def __init__(
-        self, reels: Sequence[Reel], universe: str, position: Position | None = None, loop: bool = False
+        self, reels: Sequence[Tape], universe: str, position: Position | None = None, loop: bool = False
     ) -> None:
         self.universe = universe
         self._position = position
         self._loop = loop
-        self._began_ms = self.now_ms()
         self._reels = [reel for reel in reels if reel.timelines]
+        grain_ms = max((reel.grain_ms for reel in self._reels), default=1)
+        self._began_ms = self.now_ms() // grain_ms * grain_ms
         self._all = list(reels)
-        self._by_key: dict[tuple[str, str, str], tuple[Reel, Timeline]] = {}
+        self._by_key: dict[tuple[str, str, str], tuple[Tape, Line]] = {}
         for reel in self._reels:
             for native_id, timeline in reel.timelines.items():
                 self._by_key[(reel.venue, reel.instruments[native_id].product, native_id)] = (reel, timeline)
@@ -67,13 +70,13 @@ class TapeMarket:
         """Return every instrument that was recorded, with a book or without."""
         return [listing for reel in self._all if reel.venue == venue for listing in reel.instruments.values()]
 
-    def _of(self, listing: Listing) -> tuple[Reel, Timeline]:
+    def _of(self, listing: Listing) -> tuple[Tape, Line]:
         found = self._by_key.get((listing.venue, listing.product, listing.native_id))
         if found is None:
             raise NotRecorded(f"no book of {listing.venue} {listing.native_id} was recorded")
         return found
 
-    def _place(self, reel: Reel, now_ms: int) -> _Place:
+    def _place(self, reel: Tape, now_ms: int) -> _Place:
         if self._position == "end":
             return _Place(reel.end_ms, self._began_ms - reel.end_ms, 0)
         elapsed = 0 if self._position == "start" else max(0, now_ms - self._began_ms)
@@ -82,7 +85,7 @@ class TapeMarket:
         shift = self._began_ms - reel.start_ms + lap * (length + 1)
         return _Place(reel.start_ms + elapsed, shift, lap)
 
-    def _moment(self, listing: Listing, now_ms: int) -> tuple[Moment, _Place, Timeline]:
+    def _moment(self, listing: Listing, now_ms: int) -> tuple[Moment, _Place, Line]:
         reel, timeline = self._of(listing)
         place = self._place(reel, now_ms)
         return timeline.at(place.at_ms), place, timeline
@@ -91,9 +94,9 @@ class TapeMarket:
         """Return the recorded book at the tape's time. Raises NotRecorded."""
         moment, place, timeline = self._moment(listing, now_ms)
         # Each lap goes on counting where the one before ended.
-        first, last = timeline.changes[0].last or 0, timeline.changes[-1].last or len(timeline.changes)
+        first, last = timeline.numbers
         sequence = moment.sequence + place.lap * (last - first + 1)
-        return BookView(moment.bids[:depth], moment.asks[:depth], sequence, now_ms)
+        return BookView(moment.bids[:depth], moment.asks[:depth], sequence, now_ms - moment.age_ms)
 
     def recorded_ms(self, listing: Listing, now_ms: int) -> int:
         """Return when the book shown at `now_ms` changed last, in the recording's own time. Raises NotRecorded."""
@@ -179,11 +182,27 @@ def _candle(listing: Listing, start_ms: int, trades: Sequence[Trade]) -> Candle:
     return Candle(start_ms, first, f"{high:f}", f"{low:f}", last, f"{sum(sizes):f}", f"{turnover:f}")
 
 
-def load_tape(directory: Path, position: Position | None = None, loop: bool = False) -> TapeMarket:
-    """Read every recording of `directory`; `position` and `loop` as TapeMarket has them.
+def load_tape(tape: Path | str, position: Position | None = None, loop: bool = False) -> TapeMarket:
+    """Read a tape; `position` and `loop` as TapeMarket has them.
 
-    Raises SimulatorError where the directory has no recording of a known venue, or one has no whole book at all.
+    That is a directory of raw recordings, or a store of order books: a directory (or a part of a store), or
+    `s3://bucket/prefix`.
+
+    Raises SimulatorError where there is no recording of a known venue, or none with a whole book, or it cannot be read.
     """
+    stock = find(tape)
+    if stock is None:
+        market = _load_recordings(Path(tape), position, loop)
+    else:
+        from simulator.tape.books import load_books
+
+        market = load_books(stock, position, loop)
+    for fault in market.faults:
+        _log.warning("tape: %s", fault)
+    return market
+
+
+def _load_recordings(directory: Path, position: Position | None, loop: bool) -> TapeMarket:
     reels: list[Reel] = []
     known = dialects()
     for dialect in known:
@@ -192,11 +211,11 @@ def load_tape(directory: Path, position: Position | None = None, loop: bool = Fa
             reels.append(Reel(recording, dialect))
     if not any(reel.timelines for reel in reels):
         names = ", ".join(f"{dialect.prefix}.0.gz" for dialect in known)
-        raise SimulatorError(f"{directory} has no recording with a whole book (its files would be named like {names}).")
-    market = TapeMarket(reels, f"tape-{_fingerprint(directory)}", position, loop)
-    for fault in market.faults:
-        _log.warning("tape: %s", fault)
-    return market
+        raise SimulatorError(
+            f"{directory} has no recording with a whole book (its files would be named like {names}), "
+            "and no recorded order books (order_books/DAY/SYMBOL/VENUE-TIME.parquet)."
+        )
+    return TapeMarket(reels, f"tape-{_fingerprint(directory)}", position, loop)
 
 
 def _fingerprint(directory: Path) -> str:

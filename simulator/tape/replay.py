@@ -1,8 +1,8 @@
 """Recorded changes put in order: which of them make whole books, and what a book was at any recorded moment."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 from simulator.market.model import Listing, Trade
 from simulator.tape.dialect import Change, Dialect, Figures, Levels, Link, Traded
@@ -36,12 +36,73 @@ class Book:
 
 
 class Moment(NamedTuple):
-    """A book as it was from `at_ms` (recorded time) on; `sequence` is the venue's number, or else a count."""
+    """A book as it was from `at_ms` (recorded time) on; `sequence` is the venue's number, or else a count.
+
+    `age_ms` is how much older than the moment asked for the venue dates it; 0 where it was whole and unchanged then.
+    """
 
     bids: Levels
     asks: Levels
     sequence: int
     at_ms: int
+    age_ms: int = 0
+
+
+class Line(Protocol):
+    """What a tape serves of one instrument."""
+
+    @property
+    def times_ms(self) -> Sequence[int]:
+        """When books were recorded, at least the first time, in order."""
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """The least and the largest sequence."""
+
+    @property
+    def trades(self) -> Sequence[Traded]:
+        """The recorded trades, in the order of receipt."""
+
+    def at(self, at_ms: int) -> Moment:
+        """Return the book at a recorded moment; before the first one that first one."""
+
+    def trades_until(self, at_ms: int) -> list[Trade]:
+        """Return the trades received by a recorded moment, oldest first."""
+
+    def figures_at(self, at_ms: int) -> Figures | None:
+        """Return the last figures received by a recorded moment."""
+
+
+class Tape(Protocol):
+    """Lines that run together; no two have the same native id."""
+
+    @property
+    def venue(self) -> str:
+        """The venue they are of."""
+
+    @property
+    def grain_ms(self) -> int:
+        """What the distance between recorded and shown time is a multiple of."""
+
+    @property
+    def instruments(self) -> Mapping[str, Listing]:
+        """Every instrument by native id, also those without a line."""
+
+    @property
+    def timelines(self) -> Mapping[str, Line]:
+        """The lines by native id."""
+
+    @property
+    def start_ms(self) -> int:
+        """When the first book was whole (recorded time)."""
+
+    @property
+    def end_ms(self) -> int:
+        """When the recording ends."""
+
+    @property
+    def faults(self) -> Sequence[str]:
+        """What could not be used, in sentences."""
 
 
 class Timeline:
@@ -112,6 +173,11 @@ class Timeline:
         self._whole = False
         self._pending = [change]
 
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """The sequences of the first and the last change."""
+        return self.changes[0].last or 0, self.changes[-1].last or len(self.changes)
+
     def rewind(self) -> None:
         """Make ready for questions: let go of what was needed for building only."""
         self._book, self._applied, self._pending = Book(), 0, []
@@ -148,6 +214,8 @@ class Reel:
     `start_ms` is when the first book was whole, `end_ms` when the last message came (recorded times). `faults` says in
     sentences what of the recording could not be used.
     """
+
+    grain_ms = 1
 
     def __init__(self, recording: Recording, dialect: Dialect) -> None:
         self.venue = dialect.venue

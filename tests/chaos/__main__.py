@@ -1,10 +1,14 @@
-"""`python -m tests.chaos --runs 1000`: the whole kill test; prints the count, and exits 1 where anything is wrong."""
+"""The whole kill tests; each prints its count, and exits 1 where anything is wrong.
+
+`python -m tests.chaos --runs 1000`: orders. `python -m tests.chaos recorder --runs 200`: recordings.
+"""
 
 import argparse
 import os
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 from tests.chaos.killing import CREWS, Killer, warm_up
@@ -18,28 +22,53 @@ def say(line: str) -> None:
 
 
 def main() -> int:
-    """Run it."""
+    """Run one of them."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", nargs="?", choices=("orders", "recorder"), default="orders")
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--venue", help="at this venue only")
+    parser.add_argument("--venue", help="orders at this venue only")
     options = parser.parse_args()
-    crews = CREWS if options.venue is None else ((options.venue,),)
     say(f"Seed {options.seed}; {options.runs} runs.")
     with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        with start_simulator(home / "state", seed=options.seed % 100_000) as sim:
-            killer = Killer(sim, home, options.seed, warm_up(home), crews)
-            sim.reset_accounts()
-            started = time.monotonic()
-            for count in killer.run(options.runs):
-                say(f"{time.monotonic() - started:6.0f} s  {count}")
-    faults = ", ".join(f"{number} {name}" for name, number in sorted(killer.count.faults.items()))
-    say(f"Faults: {faults}.")
-    for line in killer.count.wrong:
+        wrong = (recordings if options.what == "recorder" else orders)(Path(folder), options)
+    for line in wrong:
         say(line)
-    return 1 if killer.count.wrong else 0
+    return 1 if wrong else 0
+
+
+def orders(home: Path, options: argparse.Namespace) -> list[str]:
+    """Kill `order place`; return what was wrong."""
+    crews = CREWS if options.venue is None else ((options.venue,),)
+    with start_simulator(home / "state", seed=options.seed % 100_000) as sim:
+        killer = Killer(sim, home, options.seed, warm_up(home), crews)
+        sim.reset_accounts()
+        started = time.monotonic()
+        for count in killer.run(options.runs):
+            say(f"{time.monotonic() - started:6.0f} s  {count}")
+    say(f"Faults: {listed(killer.count.faults)}.")
+    return killer.count.wrong
+
+
+def recordings(home: Path, options: argparse.Namespace) -> list[str]:
+    """Kill `snapshot`; return what was wrong."""
+    from tests.chaos.recorder import Recordings
+    from tests.chaos.recorder_store import running
+
+    with start_simulator(home / "state", seed=options.seed % 100_000) as sim, running() as (door, url):
+        recordings = Recordings(sim, home, door, url, options.seed)
+        started = time.monotonic()
+        for count in recordings.run(options.runs):
+            say(f"{time.monotonic() - started:6.0f} s  {count}")
+    say(f"Ends: {listed(recordings.count.where)}.")
+    say(f"Requests to the store that a fault befell: {listed(recordings.count.befell)}.")
+    return recordings.count.wrong
+
+
+def listed(count: "Counter[str]") -> str:
+    """Write a count as a list."""
+    return ", ".join(f"{number} {name}" for name, number in sorted(count.items()) if number)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,9 @@ from utils.config.settings import (
     PaperSettings,
     PolicySettings,
     ReferenceSettings,
+    S3Settings,
     SimulatorSettings,
+    StorageSettings,
     VenueSettings,
 )
 
@@ -107,7 +109,7 @@ def _build(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Config:
                 raise ConfigError(f"{source}: {error.message}", hint=error.hint) from None
         return values
 
-    nested = ("venues", "reference", "simulator", "policy", "paper")
+    nested = ("venues", "reference", "simulator", "policy", "paper", "storage")
     top = read({k: v for k, v in merged.items() if k not in nested}, TOP_LEVEL, "")
     venues = {}
     for name, entry in merged.get("venues", {}).items():
@@ -127,6 +129,7 @@ def _build(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Config:
                 f"{source}: 'policy.allowed_venues' names '{name}', which is no venue of the configuration.",
                 hint=f"The nearest known venue is '{_nearest(name, venues)}'.",
             )
+    storage = merged.get("storage", {})
     return Config(
         **{**DEFAULTS, **top},
         venues=venues,
@@ -134,6 +137,10 @@ def _build(merged: Mapping[str, Any], origins: Mapping[str, str]) -> Config:
         simulator=SimulatorSettings(**read(merged.get("simulator", {}), SIMULATOR, "simulator.")),
         policy=policy,
         paper=PaperSettings(**read(merged.get("paper", {}), PAPER, "paper.")),
+        storage=StorageSettings(
+            **read({k: v for k, v in storage.items() if k != "s3"}, STORAGE, "storage."),
+            s3=S3Settings(**read(storage.get("s3", {}), S3, "storage.s3.")),
+        ),
         origins=dict(origins),
     )
 
@@ -146,6 +153,18 @@ def _text(name: str, value: Any) -> str:
 
 def _optional_text(name: str, value: Any) -> str | None:
     return None if value is None else _text(name, value)
+
+
+def _s3_url(name: str, value: Any) -> str | None:
+    if value is not None and not _text(name, value).startswith("s3://"):
+        raise ConfigError(f"'{name}' must look like s3://bucket/prefix, not {value!r}.")
+    return _optional_text(name, value)
+
+
+def _http_url(name: str, value: Any) -> str | None:
+    if value is not None and not _text(name, value).startswith(("http://", "https://")):
+        raise ConfigError(f"'{name}' must begin with http:// or https://, not {value!r}.")
+    return _optional_text(name, value)
 
 
 def _class_path(name: str, value: Any) -> str:
@@ -277,6 +296,14 @@ PAPER: dict[str, Any] = {
     "balances": _amounts,
     "leverage": _number("1", "100", whole=True),
 }
+S3: dict[str, Any] = {
+    "url": _s3_url,
+    "endpoint_url": _http_url,
+    "region": _optional_text,
+    "server_side_encryption": _optional_text,
+    "storage_class": _optional_text,
+}
+STORAGE: dict[str, Any] = {"path": _optional_text, "s3": S3}
 TOP_LEVEL: dict[str, Any] = {
     "environment": _environment,
     "timeout_s": _seconds("0.05", "600"),
@@ -287,5 +314,6 @@ TOP_LEVEL: dict[str, Any] = {
     "simulator": SIMULATOR,
     "policy": POLICY,
     "paper": PAPER,
+    "storage": STORAGE,
 }
 DEFAULTS: dict[str, Any] = {"environment": "paper", "timeout_s": 10.0, "stale_after_ms": 10_000, "market_ttl_h": 24.0}

@@ -77,6 +77,23 @@ class PolicySettings(NamedTuple):
     require_arming: tuple[str, ...] = ("live",)
 
 
+class S3Settings(NamedTuple):
+    """How buckets are spoken to; what is None is boto3's own choice. `url` is where `--to-s3` sends."""
+
+    url: str | None = None
+    endpoint_url: str | None = None
+    region: str | None = None
+    server_side_encryption: str | None = None
+    storage_class: str | None = None
+
+
+class StorageSettings(NamedTuple):
+    """Where recorded data is kept: a folder or `s3://bucket/prefix`; None is `snapshots` in the state folder."""
+
+    path: str | None = None
+    s3: S3Settings = S3Settings()
+
+
 @dataclass(frozen=True)
 class Config:
     """Everything the configuration says, and where each value came from."""
@@ -90,6 +107,7 @@ class Config:
     simulator: SimulatorSettings
     policy: PolicySettings = field(default_factory=PolicySettings)
     paper: PaperSettings = field(default_factory=PaperSettings)
+    storage: StorageSettings = field(default_factory=StorageSettings)
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def origin(self, key: str) -> str:

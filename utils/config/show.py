@@ -17,6 +17,7 @@ def flattened(config: Config, *, everything: bool) -> list[tuple[str, Any, str]]
     rows += _section("simulator", config.simulator)
     rows += _section("paper", config.paper)
     rows += _section("policy", config.policy)
+    rows += [("storage.path", config.storage.path), *_section("storage.s3", config.storage.s3)]
     for name, settings in config.venues.items():
         rows += _section(f"venues.{name}", settings)
     found = [(key, value, config.origin(key)) for key, value in rows]

@@ -94,3 +94,36 @@ def earnings_chart(path: str, title: str, subtitle: str, series: Mapping[str, Li
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))  # type: ignore[no-untyped-call]
         axes.set_xlabel("UTC")
         axes.set_ylabel(label)
+
+
+def periods_chart(
+    path: str,
+    title: str,
+    subtitle: str,
+    starts: Sequence[float],
+    width_ms: float,
+    lines: Mapping[str, Sequence[float | None]],
+    label: str,
+) -> None:
+    """Draw values of periods as steps; `starts` are epoch milliseconds, and a line breaks where a period is missing."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    with picture(path, title, subtitle) as axes:
+        for place, (name, values) in enumerate(lines.items()):
+            tint, dashes = look(place)
+            moments: list[float] = []
+            heights: list[float] = []
+            for start, value in zip(starts, values, strict=True):
+                known = float("nan") if value is None else value
+                if moments and moments[-1] * MS_PER_DAY < start - width_ms / 2:
+                    moments.append(moments[-1])
+                    heights.append(float("nan"))
+                moments += [start / MS_PER_DAY, (start + width_ms) / MS_PER_DAY]
+                heights += [known, known]
+            axes.plot(moments, heights, linewidth=1.5, label=name, color=tint, linestyle=dashes)
+        axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
+        locator = AutoDateLocator(tz=UTC)  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))  # type: ignore[no-untyped-call]
+        axes.set_xlabel("UTC")
+        axes.set_ylabel(label)

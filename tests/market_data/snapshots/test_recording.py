@@ -1,0 +1,261 @@
+"""The loop: one row a series and second, whatever happens to any of them; seconds are real here."""
+
+import errno
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from domain.snapshots import SECOND_NS, Snapshot, decode
+from market_data.snapshots.rates import Turns
+from market_data.snapshots.recording import Job, Recorder
+from market_data.snapshots.recording_report import recording_report, verdict
+from market_data.snapshots.recording_view import figures, line
+from market_data.snapshots.recovering import Left, Shipped, Shipper
+from market_data.snapshots.schedule import Plan
+from market_data.snapshots.spooling import HELD_UP, Heading, SeriesLock, SeriesLog, folder_of
+from tests.market_data.snapshots.spooled import facts
+from utils.persistence.spool import Spool, records
+
+ALL = Turns(Fraction(1))
+
+
+class Scripted:
+    """Takes a small book each second; `does` is called before that, with the number of the beat."""
+
+    def __init__(self, does: Callable[[int], Any] = lambda beat: None) -> None:
+        self.asked: list[tuple[int, int]] = []
+        self.closed = False
+        self._does = does
+
+    def warm_up(self, moment_ns: int) -> None: ...
+
+    def prepare(self, beat_ns: int, step_ns: int) -> Snapshot | None: ...
+
+    def take(self, beat_ns: int, step_ns: int) -> Snapshot:
+        self.asked.append((beat_ns, time.time_ns()))
+        self._does(len(self.asked))
+        return Snapshot(beat_ns, "ok", None, time.time_ns(), None, None, (("1", "2"),), (("3", "4"),))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def soon(beats: int, every_s: int = 1) -> Plan:
+    start = Plan(every_s, 0, None).at_or_after(time.time_ns() + 300_000_000)
+    return Plan(every_s, start, start + beats * every_s * SECOND_NS)
+
+
+class Ran(NamedTuple):
+    """A run that is over."""
+
+    recorder: Recorder
+    takers: dict[str, Scripted]
+    rows: dict[str, list[Snapshot]]
+    said: list[str]
+
+
+def ran(root: Path, takers: dict[str, Scripted], plan: Plan, turns: dict[str, Turns] | None = None) -> Ran:
+    rows: dict[str, list[Snapshot]] = {symbol: [] for symbol in takers}
+    said: list[str] = []
+
+    def ship(path: Path, heading: Heading) -> Shipped:
+        rows[heading.facts.symbol] += map(decode, records(path))
+        return Shipped(1, path.stat().st_size)
+
+    jobs = [Job(facts(symbol), taker, (turns or {}).get(symbol, ALL)) for symbol, taker in takers.items()]
+    recorder = Recorder(jobs, plan, root, "store", Shipper(root, ship, said.append, time.time_ns), said.append)
+    recorder.run(lambda running: bool(line(running)))
+    return Ran(recorder, takers, rows, said)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """Four seconds of several series, each in trouble of its own."""
+    full = threading.Event()
+    append = Spool.append
+
+    def disk(self: Spool, payload: bytes) -> None:
+        if full.is_set() and "FULL" in str(self.path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(self, payload)
+
+    for attempt in range(3):
+        full.clear()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Spool, "append", disk)
+            found = four_seconds(tmp_path_factory.mktemp("spool"), full)
+        if kept_up(found) or attempt == 2:
+            break
+    return found
+
+
+def kept_up(run: Ran) -> bool:
+    """Tell whether the machine let every request leave in time: one that is too busy says nothing of the recorder."""
+    lags = [asked - beat for taker in run.takers.values() for beat, asked in taker.asked]
+    slow = [row.status for row in run.rows["SLOW/USDT"]]
+    return max(lags) < SECOND_NS // 2 and slow.count("stopped") == 1
+
+
+def four_seconds(root: Path, full: threading.Event) -> Ran:
+    takers = {
+        "GOOD/USDT": Scripted(),
+        "SLOW/USDT": Scripted(lambda beat: time.sleep(2.2) if beat == 1 else None),
+        "HALF/USDT": Scripted(),
+        "FULL/USDT": Scripted(lambda beat: full.set() if beat == 2 else full.clear() if beat == 3 else None),
+        "BACK/USDT": Scripted(),
+        "BAD/USDT": Scripted(),
+        "ENDS/USDT": Scripted(lambda beat: time.sleep(0.3) if beat == 4 else None),
+    }
+    plan = soon(4)
+    (root / "okx").mkdir()
+    (root / "okx" / "BAD%2FUSDT").write_text("in the way")
+    recorded_before(root, "BACK/USDT", plan)
+    return ran(root, takers, plan, {"HALF/USDT": Turns(Fraction(1, 2))})
+
+
+def recorded_before(root: Path, symbol: str, plan: Plan) -> None:
+    """Leave the first second of a plan in the spool, as a run does before the clock is set back."""
+    heading = Heading(facts(symbol), plan._replace(end_ns=plan.start_ns + SECOND_NS), "store")
+    folder = folder_of(root, heading.facts.series)
+    folder.mkdir(parents=True)
+    log = SeriesLog(folder, heading, plan.start_ns)
+    log.put(Snapshot(plan.start_ns, "ok", None, plan.start_ns))
+    assert log.close()
+
+
+def test_there_is_one_row_of_each_series_and_second(run: Ran) -> None:
+    start = run.recorder.plan.start_ns
+    for symbol, rows in run.rows.items():
+        assert symbol == "BAD/USDT" or [(row.time_ns - start) // SECOND_NS for row in rows] == [0, 1, 2, 3], symbol
+
+
+def test_requests_leave_at_the_second(run: Ran) -> None:
+    for beat, asked in run.takers["GOOD/USDT"].asked:
+        assert beat % SECOND_NS == 0
+        assert 0 <= asked - beat < SECOND_NS // 2  # a busy machine
+
+
+def test_seconds_in_which_the_recorder_was_held_up_are_stopped_and_the_others_go_on(run: Ran) -> None:
+    assert [row.status for row in run.rows["SLOW/USDT"]] == ["ok", "stopped", "ok", "ok"]
+    assert run.rows["SLOW/USDT"][1].reason == HELD_UP
+    assert [row.status for row in run.rows["GOOD/USDT"]] == ["ok"] * 4
+
+
+def test_seconds_beyond_the_budget_are_left_out_evenly_with_their_reason(run: Ran) -> None:
+    statuses = [row.status for row in run.rows["HALF/USDT"]]
+    assert sorted(statuses) == ["ok", "ok", "rate_limited", "rate_limited"]
+    assert statuses[0] != statuses[1]
+    assert len(run.takers["HALF/USDT"].asked) == 2
+    assert {row.reason for row in run.rows["HALF/USDT"]} == {None, "the budget allows a book every 2 s"}
+
+
+def test_what_a_full_disk_did_not_take_is_said_and_written_when_there_is_room(run: Ran) -> None:
+    assert [row.status for row in run.rows["FULL/USDT"]] == ["ok"] * 4
+    assert [text for text in run.said if "FULL" in text] == [
+        "okx FULL/USDT: rows cannot be written: no space left on device; tried again every second",
+        "okx FULL/USDT: rows are written again",
+    ]
+
+
+def test_the_report_counts_what_is_durable(run: Ran) -> None:
+    report = recording_report(run.recorder, "sim", "store", interrupted=False)
+    rows = {row["symbol"]: row for row in report.record["series"]}
+    assert {symbol: (row["expected"], row["ok"], row["files"]) for symbol, row in rows.items()} == {
+        "GOOD/USDT": (4, 4, 1), "SLOW/USDT": (4, 3, 1), "HALF/USDT": (4, 2, 1), "FULL/USDT": (4, 4, 1),
+        "ENDS/USDT": (4, 4, 1), "BACK/USDT": (3, 3, 2), "BAD/USDT": (0, 0, 0),
+    }  # fmt: skip
+    assert rows["SLOW/USDT"]["by_status"] == {"ok": 3, "stopped": 1}
+    assert rows["GOOD/USDT"]["on_time_share"] == rows["GOOD/USDT"]["on_time"] / 4 > rows["SLOW/USDT"]["on_time_share"]
+    assert report.exit_code == 8
+    assert report.record["in_spool"] == []
+    assert tuple(report.tables[0].rows[1][:5]) == ("okx", "SLOW/USDT", 4, 3, "1 stopped")
+    assert figures(run.recorder.workers)["okx"][:3] == (7, 23, 3)
+
+
+def test_everything_is_released_in_the_end(run: Ran) -> None:
+    assert all(taker.closed for taker in run.takers.values())
+    for worker in run.recorder.workers[:-2]:
+        lock = SeriesLock(worker.folder)
+        assert lock.take()
+        lock.release()
+
+
+def test_a_second_run_waits_for_the_first_and_doubles_nothing(tmp_path: Path) -> None:
+    plan = soon(3)
+    first_plan = plan._replace(end_ns=plan.start_ns + SECOND_NS)
+    found: dict[str, Ran] = {}
+
+    def start(name: str, its: Plan) -> threading.Thread:
+        def work() -> None:
+            found[name] = ran(tmp_path, {"BTC/USDT": Scripted()}, its)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        return thread
+
+    first = start("first", first_plan)
+    time.sleep(0.1)
+    others = [start("second", plan), start("short", first_plan)]
+    for thread in (first, *others):
+        thread.join()
+    beats = Counter(
+        (row.time_ns - plan.start_ns) // SECOND_NS for each in found.values() for row in each.rows["BTC/USDT"]
+    )
+    assert set(beats.values()) == {1}
+    assert beats.keys() in ({0, 2}, {0, 1, 2})  # the second needs a moment to begin
+    assert "waits for its end" in found["second"].said[0]
+    report = recording_report(found["short"].recorder, "sim", "store", interrupted=False)
+    assert (report.exit_code, report.record["series"][0]["expected"]) == (0, 0)
+    assert report.notes == ["okx BTC/USDT: another recording ran all the time; this one recorded nothing"]
+
+
+def test_a_run_without_an_end_ends_when_it_is_told(tmp_path: Path) -> None:
+    takers = {"BTC/USDT": Scripted()}
+    told = time.monotonic() + 0.7
+    rows: list[Snapshot] = []
+
+    def ship(path: Path, heading: Heading) -> Shipped:
+        rows.extend(map(decode, records(path)))
+        return Shipped(1, 1)
+
+    job = Job(facts("BTC/USDT"), takers["BTC/USDT"], ALL)
+    shipper = Shipper(tmp_path, ship, print, time.time_ns)
+    recorder = Recorder([job], soon(1)._replace(end_ns=None), tmp_path, "store", shipper, print)
+    recorder.run(lambda _: time.monotonic() < told)
+    assert [row.status for row in rows] == ["ok"] * recorder.workers[0].expected
+    assert len(rows) <= 2
+    assert recording_report(recorder, "sim", "store", interrupted=False).exit_code == 0
+
+
+def test_a_clock_that_was_set_back_doubles_no_second(run: Ran) -> None:
+    assert len(run.rows["BACK/USDT"]) == 4
+    assert run.rows["BACK/USDT"][0].bids == ()  # the one of before
+    assert len(run.takers["BACK/USDT"].asked) == 3
+
+
+def test_a_series_that_cannot_be_written_at_all_ends_alone(run: Ran) -> None:
+    (bad,) = [worker for worker in run.recorder.workers if worker.series.symbol == "BAD/USDT"]
+    assert bad.failure == "its spool cannot be used: file exists"
+    assert "okx BAD/USDT: not recorded any more: its spool cannot be used: file exists" in run.said
+
+
+@pytest.mark.parametrize(
+    ("rows", "left", "code"),
+    [
+        ([(5, 5), (5, 5)], 0, 0),
+        ([(5, 5), (5, 4)], 0, 8),
+        ([(5, 5), (5, 0)], 0, 8),
+        ([(5, 0), (5, 0)], 0, 6),
+        ([(5, 5)], 1, 8),
+        ([(0, 0)], 0, 0),
+    ],
+)
+def test_the_exit_code_says_whether_every_second_has_a_book(rows: list[tuple[int, int]], left: int, code: int) -> None:
+    told = [{"expected": expected, "ok": ok, "reason": None} for expected, ok in rows]
+    assert verdict(told, [Left(facts().series, "store", 1, 10, None)] * left) == code

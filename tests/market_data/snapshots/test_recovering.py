@@ -1,0 +1,195 @@
+"""After a crash nothing is lost and nothing is doubled; what is complete reaches its store, in order."""
+
+from pathlib import Path
+
+import pytest
+
+from domain.snapshots import Snapshot, decode
+from market_data.snapshots.recovering import DAMAGED, Shipped, Shipper, settle, spool_root, spools, workdir
+from market_data.snapshots.spooling import ENDED, Heading, SeriesLock, folder_of
+from tests.market_data.snapshots.spooled import at, heading, log_in, row, rows_in, seconds
+from utils.persistence.sinks.base import StoreUnavailable
+from utils.persistence.spool import examine, records
+
+FOLDER = heading().facts.series
+
+
+def interrupted(root: Path, head: Heading, rows: range) -> Path:
+    """Leave a spool file as a process does that was killed."""
+    log = log_in(root, head, rows.start)
+    for second in rows:
+        log.put(row(second))
+    assert log.flush()
+    return spools(folder_of(root, head.facts.series))[-1]
+
+
+@pytest.mark.parametrize(("end", "last"), [(60, 20), (15, 14), (None, 20), (10, 9)])
+def test_the_beats_that_a_killed_run_lacks_are_stopped_up_to_its_end_or_now(
+    tmp_path: Path, end: int | None, last: int
+) -> None:
+    head = heading(0, end)
+    path = interrupted(tmp_path, head, range(10))
+    settled = settle(path.parent, at(20) + 5)
+    rows = rows_in(tmp_path, head)
+    assert seconds(rows) == list(range(last + 1))
+    assert rows[:10] == [row(second) for second in range(10)]
+    assert rows[10:] == [Snapshot(at(second), "stopped", ENDED) for second in range(10, last + 1)]
+    assert settled.next_ns == at(last + 1)
+    assert examine(path).closing == {"over": True}
+    assert settled.notes == [f"an earlier recording ended without warning: {last - 9} rows were written as stopped"]
+    assert settle(path.parent, at(30)) == (at(last + 1), [])
+    assert rows_in(tmp_path, head) == rows
+
+
+def test_a_torn_row_is_cut_off_said_and_stopped(tmp_path: Path) -> None:
+    path = interrupted(tmp_path, heading(), range(10))
+    path.write_bytes(path.read_bytes()[:-7])
+    (note,) = settle(path.parent, at(12)).notes
+    assert "3 rows were written as stopped" in note
+    assert "bytes of a row that was not whole were cut off" in note
+    assert seconds(rows_in(tmp_path, heading()), "stopped") == [9, 10, 11]
+
+
+def test_a_long_absence_goes_on_over_the_hours(tmp_path: Path) -> None:
+    head = heading(3590, None)
+    path = interrupted(tmp_path, head, range(3590, 3595))
+    settle(path.parent, at(7300))
+    assert seconds(rows_in(tmp_path, head)) == list(range(3590, 7300))
+    assert [found.name[9:15] for found in spools(path.parent)] == ["105950", "110000", "120000"]
+
+
+def test_a_run_that_died_between_two_hours_is_finished_too(tmp_path: Path) -> None:
+    head = heading(3590, 3610)
+    log = log_in(tmp_path, head, 3595)
+    for second in range(3595, 3600):
+        log.put(row(second))
+    assert log.close(over=False)
+    settle(folder_of(tmp_path, FOLDER), at(4000))
+    assert seconds(rows_in(tmp_path, head), "stopped") == list(range(3600, 3610))
+
+
+def test_beats_of_a_killed_run_end_where_the_next_file_begins(tmp_path: Path) -> None:
+    head = heading(0, 60)
+    interrupted(tmp_path, head, range(5))
+    log = log_in(tmp_path, head, 8)
+    log.put(row(8))
+    assert log.close()
+    settled = settle(folder_of(tmp_path, FOLDER), at(30))
+    assert seconds(rows_in(tmp_path, head)) == list(range(9))
+    assert settled.next_ns == at(9)
+
+
+@pytest.mark.parametrize("content", [b"", b"CBSPOOL1", b"no spool"])
+def test_a_file_that_cannot_be_read_is_set_aside_and_named(tmp_path: Path, content: bytes) -> None:
+    path = interrupted(tmp_path, heading(), range(3))
+    path.write_bytes(content)
+    (note,) = settle(path.parent, at(9)).notes
+    assert path.name in note
+    assert path.with_name(path.name + DAMAGED).read_bytes() == content
+    assert spools(path.parent) == []
+
+
+class Store:
+    """Takes spool files as a publisher does; refuses while `away`."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, int]] = []
+        self.away: str | None = None
+
+    def ship(self, path: Path, head: Heading) -> Shipped:
+        if self.away in (head.facts.symbol, "all"):
+            raise StoreUnavailable("the store does not answer.")
+        found = [decode(line) for line in records(path)]
+        self.rows += [(head.facts.symbol, second) for second in seconds(found)]
+        return Shipped(1, 100)
+
+
+def closed(root: Path, head: Heading, rows: range) -> None:
+    log = log_in(root, head, rows.start)
+    for second in rows:
+        log.put(row(second))
+    assert log.close(over=rows.stop % 3600 != 0)
+
+
+def test_files_are_shipped_oldest_first_each_once_and_the_newest_is_left_while_it_is_written(tmp_path: Path) -> None:
+    store, told = Store(), []
+    shipper = Shipper(tmp_path, store.ship, told.append, lambda: at(9000))
+    head = heading(3598, 7202)
+    closed(tmp_path, head, range(3598, 3600))
+    log = log_in(tmp_path, head, 3600)
+    log.put(row(3600))
+    log.flush()
+    folder = folder_of(tmp_path, FOLDER)
+    shipper.ship_all({folder}, writing={folder})
+    assert store.rows == [("BTC/USDT", 3598), ("BTC/USDT", 3599)]
+    assert log.close()
+    shipper.ship_all({folder})
+    shipper.ship_all({folder})
+    assert store.rows == [("BTC/USDT", second) for second in (3598, 3599, 3600)]
+    assert shipper.shipped == {FOLDER: Shipped(2, 200)}
+    assert (spools(folder), shipper.left(), told) == ([], [], [])
+
+
+def test_while_a_store_is_away_nothing_is_lost_or_out_of_order_and_other_series_go_on(tmp_path: Path) -> None:
+    store, told = Store(), []
+    shipper = Shipper(tmp_path, store.ship, told.append, lambda: at(9000))
+    closed(tmp_path, heading(3598, 3602), range(3598, 3600))
+    closed(tmp_path, heading(3598, 3602), range(3600, 3602))
+    closed(tmp_path, heading(symbol="ETH/USDT"), range(2))
+    store.away = "BTC/USDT"
+    for _ in range(3):
+        shipper.ship_all(set())
+    assert store.rows == [("ETH/USDT", 0), ("ETH/USDT", 1)]
+    (left,) = shipper.left()
+    assert (left.series, left.store, left.files, left.reason) == (FOLDER, "there", 2, "the store does not answer.")
+    assert left.bytes > 0
+    store.away = None
+    shipper.ship_all(set())
+    assert [second for symbol, second in store.rows if symbol == "BTC/USDT"] == [3598, 3599, 3600, 3601]
+    assert (len(told), shipper.left()) == (2, [])  # said once, and once that it is well again
+
+
+def test_leftovers_of_a_killed_run_are_finished_and_shipped(tmp_path: Path) -> None:
+    store, told = Store(), []
+    interrupted(tmp_path, heading(0, 5), range(3))
+    Shipper(tmp_path, store.ship, told.append, lambda: at(100)).ship_all(set())
+    assert store.rows == [("BTC/USDT", second) for second in range(5)]
+    assert len(told) == 1
+
+
+def test_what_another_process_records_is_left_to_it(tmp_path: Path) -> None:
+    store = Store()
+    path = interrupted(tmp_path, heading(), range(3))
+    shipper = Shipper(tmp_path, store.ship, lambda _: None, lambda: at(100))
+    lock = SeriesLock(path.parent)
+    assert lock.take()
+    before = path.read_bytes()
+    shipper.ship_all(set())
+    shipper.ship_all(set(), skip={path.parent})
+    assert (store.rows, path.read_bytes()) == ([], before)
+    lock.release()
+
+
+def test_a_kill_between_storing_and_forgetting_stores_the_same_rows_once_more(tmp_path: Path) -> None:
+    store = Store()
+
+    def killed(path: Path, head: Heading) -> Shipped:
+        store.ship(path, head)
+        raise KeyboardInterrupt
+
+    closed(tmp_path, heading(), range(3))
+    with pytest.raises(KeyboardInterrupt):
+        Shipper(tmp_path, killed, print, lambda: at(100)).ship_all(set())
+    first = list(store.rows)
+    Shipper(tmp_path, store.ship, print, lambda: at(200)).ship_all(set())
+    assert store.rows == first * 2  # publishing is what makes them one: it compares
+
+
+def test_environments_and_processes_have_folders_of_their_own(tmp_path: Path) -> None:
+    assert spool_root(tmp_path, "sim/synthetic-7") != spool_root(tmp_path, "live")
+    dead = tmp_path / ".publishing" / "999999999"
+    dead.mkdir(parents=True)
+    mine = workdir(tmp_path)
+    mine.mkdir(parents=True)
+    assert workdir(tmp_path) == mine
+    assert (mine.exists(), dead.exists()) == (True, False)

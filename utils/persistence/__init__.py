@@ -1,0 +1,1 @@
+"""Keeping data: stores of files (`sinks`) and append-only spools."""
