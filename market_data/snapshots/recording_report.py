@@ -8,6 +8,7 @@ from domain.snapshots import OK, STATUSES
 from domain.time import NS_PER_MS, rfc3339
 from market_data.snapshots.recording import Recorder, Worker
 from market_data.snapshots.recovering import Left, Shipped
+from market_data.snapshots.sizes import bytes_text
 from utils.rendering.report import Report, Table
 
 NOTHING = Shipped(0, 0)
@@ -50,16 +51,6 @@ def verdict(rows: Sequence[dict[str, Any]], left: Sequence[Left]) -> ExitCode:
     return ExitCode.PARTIAL if ok < expected or left or failed else ExitCode.OK
 
 
-def size_text(count: int) -> str:
-    """Write a number of bytes for people: `812 B`, `3.4 MB`."""
-    size, unit = float(count), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size < 1000:
-            break
-        size, unit = size / 1000, larger
-    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-
-
 def _row(recorder: Recorder, worker: Worker) -> dict[str, Any]:
     tally, expected = worker.tally, worker.expected
     shipped = recorder.shipper.shipped.get(worker.series, NOTHING)
@@ -86,7 +77,7 @@ def _cells(row: dict[str, Any]) -> list[Any]:
     share = None if row["on_time_share"] is None else f"{row['on_time_share'] * 100:.1f} %"
     return [
         row["venue"], row["symbol"], row["expected"], row["ok"], ", ".join(gaps) or "none", share, row["files"],
-        size_text(row["bytes"]),
+        bytes_text(row["bytes"]),
     ]  # fmt: skip
 
 
@@ -112,7 +103,7 @@ def _notes(recorder: Recorder, left: Sequence[Left]) -> list[str]:
         reason = next((each.reason for each in left if each.reason), "it was not tried")
         notes.append(
             f"In the spool, safe but not in their store yet: {sum(each.files for each in left)} files"
-            f" ({size_text(size)}) of {len(left)} series: {reason.rstrip('.')}. The next recording stores them."
+            f" ({bytes_text(size)}) of {len(left)} series: {reason.rstrip('.')}. The next recording stores them."
         )
     return notes
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 from domain.snapshots import OK
 from domain.time import NS_PER_MS, rfc3339
 from market_data.snapshots.recording import Recorder, Worker, lag_s
-from market_data.snapshots.recording_report import size_text
+from market_data.snapshots.sizes import bytes_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -67,7 +67,7 @@ def line(recorder: Recorder) -> str:
         f"{all_of_it.rows} rows",
         f"{all_of_it.gaps} gaps",
         f"lag {_ms(all_of_it.lag_s)}",
-        size_text(all_of_it.bytes),
+        bytes_text(all_of_it.bytes),
     ]
     return ", ".join(parts) + (f"; no book yet from {', '.join(silent)}" if silent else "")
 
@@ -113,7 +113,7 @@ def _picture(recorder: Recorder) -> "Table":
         ok = each.rows - each.gaps
         cells: tuple[Any, ...] = (
             venue, each.series, each.rows, each.gaps, f"{each.on_time / ok * 100:.1f} %" if ok else "–",
-            _ms(each.lag_s), size_text(each.bytes),
+            _ms(each.lag_s), bytes_text(each.bytes),
         )  # fmt: skip
         table.add_row(*map(str, cells))
     return table
