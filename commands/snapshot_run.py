@@ -4,6 +4,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from commands.session import Session, open_session
@@ -34,18 +35,21 @@ def run_recording(
     from market_data.snapshots.recording_view import progress
     from market_data.snapshots.recovering import Shipper, spool_root, to_stores, workdir
 
+    began_ns = time.time_ns()
     session = open_session(env, venues)
     sink = _store(session, place, to_s3=to_s3)
     found, notes = jobs(session.venues, session.config, wanted)
-    look_at(sink)
+    notes += look_at(sink)
     home = state_dir() / "recording"
-    root = spool_root(home, session.venues.place.key)
+    root, on_their_way = spool_root(home, session.venues.place.key), workdir(home)
     with progress(sys.stderr) as (show, say), signals() as told:
-        shipper = Shipper(root, to_stores(session.config.storage, workdir(home)), say, time.time_ns)
-        recorder = Recorder(found, plan(time.time_ns()), root, sink.name, shipper, say)
+        shipper = Shipper(root, to_stores(session.config.storage, on_their_way), say, time.time_ns)
+        recorder = Recorder(found, plan(time.time_ns()), root, sink.name, shipper, say, began_ns=began_ns)
         for note in [*notes, started(recorder, sink.name)]:
             say(note)
         recorder.run(lambda running: (show(running), not told)[1])
+    with suppress(OSError):
+        on_their_way.rmdir()
     interrupted = signal.SIGINT in told and recorder.plan.end_ns is not None
     return recording_report(recorder, session.environment, sink.name, interrupted=interrupted)
 

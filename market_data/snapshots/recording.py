@@ -9,17 +9,23 @@ from typing import NamedTuple, Protocol
 
 from domain.errors import CrossbookError
 from domain.snapshots import RATE_LIMITED, SECOND_NS, STOPPED, SeriesFacts, Snapshot
+from domain.time import NS_PER_MS, rfc3339
 from market_data.snapshots.rates import Turns
-from market_data.snapshots.recovering import Shipper, settle
+from market_data.snapshots.recovering import Shipper, settle, spools
 from market_data.snapshots.schedule import Plan, wait_until
 from market_data.snapshots.spooling import HELD_UP, Heading, SeriesLock, SeriesLog, Tally, folder_of
 from market_data.snapshots.taking import PREPARE_NS, until_ns
 
 SYNC_AT_S = 0.5
 """Rows are made durable once a second, this long after it began: answers have come by then, and nobody waits for us."""
-_LOOK_S = 0.2
+_LOOK_S, _WAIT_S = 0.2, 0.1
 _SHIP_S = 20.0
 """How often complete files are looked for when nothing says that there is one, and a store that was away is tried."""
+_QUIET_S = 3.0
+"""How long the right to a series is waited for before that is said: runs that follow each other meet for a second."""
+_OTHERS_S = 60.0
+"""How long a run that is over waits for another one that stores its series."""
+_AHEAD_NS = 5 * SECOND_NS
 Notice = Callable[[str], None]
 
 
@@ -50,23 +56,30 @@ class Job(NamedTuple):
 class Worker(threading.Thread):
     """Records one series: waits for the right to, takes a row each beat, closes its file."""
 
-    def __init__(self, job: Job, heading: Heading, root: Path, told: threading.Event, notice: Notice) -> None:
+    def __init__(
+        self, job: Job, heading: Heading, root: Path, began_ns: int, told: threading.Event, notice: Notice
+    ) -> None:
         super().__init__(name=f"record-{job.facts.series}", daemon=True)
         self.series = job.facts.series
         self.folder = folder_of(root, self.series)
         self.log: SeriesLog | None = None
         self.settled = self.waited = self.over = False
         """`settled`: the series is its, and free of interrupted files; `over`: its last row is written."""
+        self.files: list[Path] = []
+        """Once it is over: the files that were there then, for the store."""
         self.first_ns = self.end_ns = 0
         """The beats that it was up to: [first_ns, end_ns)."""
         self.failure: str | None = None
         self._job = job
         self._heading = heading
         self._plan = heading.plan
+        self._began_ns = began_ns
         self._told = told
         self._notice = notice
         self._lock = SeriesLock(self.folder)
         self.rolled: Callable[[], None] = _nothing
+        self.ended: Callable[[Path], None] = _nothing
+        """Called with the folder once the last row is written, while nobody else may look for files to store."""
 
     @property
     def tally(self) -> Tally:
@@ -90,16 +103,21 @@ class Worker(threading.Thread):
         except Exception as error:  # noqa: BLE001 – one series' trouble must not end the others; it is shown by name
             self.failure = f"internal error ({type(error).__name__}): {error}"
         finally:
+            if self.settled:
+                self.files = spools(self.folder)
+                self.ended(self.folder)
             self.over = True
+            self._lock.release()
             self._job.taker.close()
             if self.failure:
                 self._notice(f"{self.series}: not recorded any more: {self.failure}")
             self.rolled()
 
-    def release(self) -> None:
-        """Give the right to the series back."""
-        self.settled = False
-        self._lock.release()
+    def to_store(self) -> list[Path]:
+        """List the files, from the oldest on, that will not be written any more."""
+        if not self.settled:
+            return []
+        return self.files if self.over else spools(self.folder)[:-1]
 
     def _record(self) -> None:
         if not self._take_lock():
@@ -109,12 +127,13 @@ class Worker(threading.Thread):
         self.settled = True
         for note in found.notes:
             self._notice(f"{self.series}: {note}")
-        first = now + PREPARE_NS if self.waited else self._plan.start_ns  # what a slow start misses is a row, too
-        self.first_ns = beat = self._plan.at_or_after(max(first, found.next_ns))
-        self.end_ns = beat
+        next_ns = max(found.next_ns, self._lock.recorded_until())
+        self._lock.note(next_ns)
+        self.first_ns = self.end_ns = beat = self._first_beat(next_ns, now)
         if self._plan.over(beat):
             return
-        self.log = log = SeriesLog(self.folder, self._heading, beat, lambda: self.rolled())
+        heading = self._heading._replace(plan=self._plan)
+        self.log = log = SeriesLog(self.folder, heading, beat, lambda: self.rolled())
         self._job.taker.warm_up(beat)
         while not self._plan.over(beat):
             row = self._row(beat)
@@ -127,6 +146,21 @@ class Worker(threading.Thread):
         log.fill(self.end_ns, HELD_UP)
         if not log.close():
             self.failure = f"the last rows could not be written: {log.trouble}"
+        self._lock.note(log.next_ns)
+
+    def _first_beat(self, next_ns: int, now_ns: int) -> int:
+        """Return the first beat to record, where the one before this run ended at `next_ns`.
+
+        Whoever finds that another one recorded until a moment ago goes on at its end; what it cannot be ready for any
+        more, or what a slow start misses, is a row, too.
+        """
+        plan = self._plan
+        if self._began_ns < next_ns <= now_ns + plan.step_ns:
+            self._plan = plan = plan.taken_over(plan._replace(start_ns=0).at_or_after(next_ns), now_ns + PREPARE_NS)
+        first = plan.at_or_after(max(plan.start_ns, next_ns))
+        if first > max(plan.start_ns, now_ns) + _AHEAD_NS:
+            self._notice(f"{self.series}: recorded until {rfc3339(next_ns // NS_PER_MS)} already; goes on there")
+        return first
 
     def _row(self, beat: int) -> Snapshot | None:
         """Take the row of a beat; None: told to end before it."""
@@ -152,11 +186,15 @@ class Worker(threading.Thread):
 
     def _take_lock(self) -> bool:
         """Wait for the right to the series; False: the run's time was over, or it was told to end, before."""
+        begun, said = time.monotonic(), False
         while not self._lock.take():
             if not self.waited:
                 self.waited = True
+                self._job.taker.warm_up(time.time_ns() + SECOND_NS)
+            if not said and time.monotonic() - begun > _QUIET_S:
+                said = True
                 self._notice(f"{self.series}: another recording of it is running; this one waits for its end")
-            if self._plan.over(time.time_ns()) or self._told.wait(_LOOK_S):
+            if self._plan.over(time.time_ns()) or self._told.wait(_WAIT_S):
                 return False
         return True
 
@@ -169,15 +207,25 @@ class Recorder:
         store: the store's name, which is written into them.
         shipper: brings complete files to their store.
         notice: told what a user should know, in sentences.
+        began_ns: when the run was asked for (None: now); it goes on where another one ended since then.
     """
 
     def __init__(
-        self, jobs: Sequence[Job], plan: Plan, root: Path, store: str, shipper: Shipper, notice: Notice
+        self,
+        jobs: Sequence[Job],
+        plan: Plan,
+        root: Path,
+        store: str,
+        shipper: Shipper,
+        notice: Notice,
+        *,
+        began_ns: int | None = None,
     ) -> None:
+        began = began_ns or time.time_ns()
         self.plan = plan
         self.shipper = shipper
         self.told = threading.Event()
-        self.workers = [Worker(job, Heading(job.facts, plan, store), root, self.told, notice) for job in jobs]
+        self.workers = [Worker(job, Heading(job.facts, plan, store), root, began, self.told, notice) for job in jobs]
         self._notice = notice
         self._ended = threading.Event()
         self._wake = threading.Event()
@@ -189,7 +237,7 @@ class Recorder:
         gc.freeze()
         helpers = [threading.Thread(target=work, daemon=True) for work in (self._sync_loop, self._ship_loop)]
         for worker in self.workers:
-            worker.rolled = self._wake.set
+            worker.rolled, worker.ended = self._wake.set, self.shipper.claim
         for thread in [*self.workers, *helpers]:
             thread.start()
         while any(worker.is_alive() for worker in self.workers):
@@ -202,8 +250,7 @@ class Recorder:
             while thread.is_alive():  # in slices, so that Ctrl-C gets through
                 look(self)
                 thread.join(_LOOK_S)
-        for worker in self.workers:
-            worker.release()
+        self.shipper.release()
         gc.unfreeze()
 
     def _sync_loop(self) -> None:
@@ -228,17 +275,20 @@ class Recorder:
 
     def _ship_loop(self) -> None:
         """Ship what is complete, leftovers of earlier runs first; once more when the last row is written."""
-        own = {worker.folder: worker for worker in self.workers}
-        while True:
-            ended = self._ended.is_set()
+        while not self._ended.is_set():
             self._wake.clear()
-            held = {folder for folder, worker in own.items() if worker.settled}
-            writing = {folder for folder in held if not own[folder].over}
-            self.shipper.ship_all(held, writing, skip=own.keys() - held)
-            if ended:
-                return
+            self.shipper.ship_all(self.to_store())
             if not self._ended.is_set():
                 self._wake.wait(_SHIP_S)
+        patience = time.monotonic() + _OTHERS_S
+        self.shipper.ship_all(self.to_store())
+        while self.shipper.busy(self.to_store()) and time.monotonic() < patience:
+            time.sleep(_LOOK_S)
+            self.shipper.ship_all(self.to_store())
+
+    def to_store(self) -> dict[Path, list[Path]]:
+        """List what each series has for the store (see `Shipper.ship_all`)."""
+        return {worker.folder: worker.to_store() for worker in self.workers}
 
 
 def lag_s(worker: Worker) -> float | None:
@@ -247,4 +297,4 @@ def lag_s(worker: Worker) -> float | None:
     return None if last is None or last.received_at_ns is None else (last.received_at_ns - last.time_ns) / SECOND_NS
 
 
-def _nothing() -> None: ...
+def _nothing(*_: object) -> None: ...

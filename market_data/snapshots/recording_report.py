@@ -8,7 +8,7 @@ from domain.snapshots import OK, STATUSES
 from domain.time import NS_PER_MS, rfc3339
 from market_data.snapshots.recording import Recorder, Worker
 from market_data.snapshots.recovering import Left, Shipped
-from market_data.snapshots.sizes import bytes_text
+from market_data.snapshots.sizes import bytes_text, counted
 from utils.rendering.report import Report, Table
 
 NOTHING = Shipped(0, 0)
@@ -17,7 +17,7 @@ NOTHING = Shipped(0, 0)
 def recording_report(recorder: Recorder, environment: str, store: str, *, interrupted: bool) -> Report:
     """Say what was recorded; `interrupted`: a run with a planned end was ended before it."""
     rows = [_row(recorder, worker) for worker in recorder.workers]
-    left = recorder.shipper.left()
+    left = recorder.shipper.left(recorder.to_store())
     code = ExitCode.INTERRUPTED if interrupted else verdict(rows, left)
     record = {
         "environment": environment,
@@ -39,7 +39,7 @@ def started(recorder: Recorder, store: str) -> str:
     workers, plan = recorder.workers, recorder.plan
     venues = len({worker.series.venue for worker in workers})
     end = f"until {_text(plan.end_ns)}" if plan.end_ns else "until Ctrl-C"
-    return f"Recording {len(workers)} series of {venues} venues every {plan.every_s} s into {store}, {end}."
+    return f"Recording {len(workers)} series of {counted(venues, 'venue')} every {plan.every_s} s into {store}, {end}."
 
 
 def verdict(rows: Sequence[dict[str, Any]], left: Sequence[Left]) -> ExitCode:
@@ -102,8 +102,8 @@ def _notes(recorder: Recorder, left: Sequence[Left]) -> list[str]:
         size = sum(each.bytes for each in left)
         reason = next((each.reason for each in left if each.reason), "it was not tried")
         notes.append(
-            f"In the spool, safe but not in their store yet: {sum(each.files for each in left)} files"
-            f" ({bytes_text(size)}) of {len(left)} series: {reason.rstrip('.')}. The next recording stores them."
+            f"In the spool, safe but not in their store yet: {counted(sum(each.files for each in left), 'file')}"
+            f" ({bytes_text(size)}) of {len(left)} series: {reason.rstrip('.')}. The next recording tries again."
         )
     return notes
 

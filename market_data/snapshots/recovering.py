@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,7 +11,16 @@ from urllib.parse import quote, unquote
 
 from domain.errors import ConfigError, CrossbookError
 from domain.snapshots import Series, decode
-from market_data.snapshots.spooling import ENDED, SUFFIX, Heading, SeriesLock, SeriesLog, next_beat, started_ns
+from market_data.snapshots.spooling import (
+    ENDED,
+    STORING,
+    SUFFIX,
+    Heading,
+    SeriesLock,
+    SeriesLog,
+    next_beat,
+    started_ns,
+)
 from utils.persistence.spool import Contents, examine, read_header, records
 
 if TYPE_CHECKING:
@@ -18,6 +28,7 @@ if TYPE_CHECKING:
     from utils.persistence.sinks.base import Sink
 
 DAMAGED = ".damaged"
+BUSY = "another process is storing earlier rows of it"
 
 
 class Shipped(NamedTuple):
@@ -87,7 +98,7 @@ def settle(folder: Path, now_ns: int) -> Settled:
     """Finish what an interrupted run left: its torn end is cut away, its missing beats are written as `stopped`.
 
     The beats go on to the planned end of that run, to the next file, or to now, whichever is first. The caller has the
-    series' lock.
+    right to record the series.
 
     Raises:
         OSError: the disk does not take it; nothing is lost.
@@ -134,58 +145,86 @@ class Shipper:
         self._notice = notice
         self._now_ns = now_ns
         self._reasons: dict[Path, str] = {}
+        self._claimed: dict[Path, SeriesLock] = {}
         self._lock = Lock()
 
-    def ship_all(self, held: Collection[Path], writing: Collection[Path] = (), skip: Collection[Path] = ()) -> None:
-        """Ship what can be shipped.
+    def ship_all(self, own: Mapping[Path, Sequence[Path]]) -> None:
+        """Ship what can be shipped: the complete files of the caller's own folders, and what nobody else is at.
 
         Args:
-            held: folders whose lock the caller has.
-            writing: those of them whose newest file is still being written.
-            skip: folders to leave alone.
+            own: the folders of the series that the caller records, and their files that will not be written any more,
+                from the oldest on.
         """
         with self._lock:
             for folder in sorted(self._root.glob("*/*/")):
-                if folder in skip or not spools(folder):
-                    continue
-                if folder in held:
-                    self._ship_folder(folder, newest=folder not in writing)
-                else:
-                    self._ship_leftovers(folder)
+                try:
+                    files = own[folder] if folder in own else self._leftovers(folder)
+                    if files:
+                        self._ship_folder(folder, files)
+                except OSError as error:
+                    self._failed(folder, (error.strerror or type(error).__name__).lower())
 
-    def left(self) -> list[Left]:
-        """List what is still in the spool and nobody is at work with; the caller has given its locks back."""
+    def left(self, own: Mapping[Path, Sequence[Path]]) -> list[Left]:
+        """List what is still in the spool: of the caller's own files (see `ship_all`), and what nobody else is at."""
         found = []
         for folder in sorted(self._root.glob("*/*/")):
-            files, lock = spools(folder), SeriesLock(folder)
             try:
-                if not files or not lock.take():
+                files = [path for path in own.get(folder, ()) if path.exists()] if folder in own else _idle(folder)
+                if not files:
                     continue
                 heading = Heading.of(read_header(files[0]))
                 size = sum(path.stat().st_size for path in files)
             except (OSError, ValueError, ConfigError):
-                continue  # nothing that can be shipped
-            finally:
-                lock.release()
+                continue  # nothing that can be shipped, or somebody else has shipped it just now
             found.append(Left(heading.facts.series, heading.store, len(files), size, self._reasons.get(folder)))
         return found
 
-    def _ship_leftovers(self, folder: Path) -> None:
-        """Finish and ship a series that nobody records at present."""
+    def claim(self, folder: Path) -> None:
+        """Make sure of a series, unless another process is storing it: its recording is over, its files are ours."""
+        lock = SeriesLock(folder, STORING)
+        with suppress(OSError):
+            if lock.take():
+                self._claimed[folder] = lock
+
+    def release(self) -> None:
+        """Give back what was claimed."""
+        while self._claimed:
+            self._claimed.popitem()[1].release()
+
+    def busy(self, own: Mapping[Path, Sequence[Path]]) -> bool:
+        """Tell whether another process kept the last call from storing some of the caller's files."""
+        return any(self._reasons.get(folder) == BUSY and any(map(Path.exists, files)) for folder, files in own.items())
+
+    def _leftovers(self, folder: Path) -> list[Path]:
+        """Finish the files of a series that nobody records at present, and list them."""
         lock = SeriesLock(folder)
         try:
-            if not lock.take():
-                return
-            for note in settle(folder, self._now_ns()).notes:
+            if not spools(folder) or not lock.take():
+                return []
+            found = settle(folder, self._now_ns())
+            lock.note(max(found.next_ns, lock.recorded_until()))
+            for note in found.notes:
                 self._notice(f"{_named(folder)}: {note}")
-            self._ship_folder(folder, newest=True)
-        except OSError as error:
-            self._failed(folder, (error.strerror or type(error).__name__).lower())
+            return spools(folder)
         finally:
             lock.release()
 
-    def _ship_folder(self, folder: Path, *, newest: bool) -> None:
-        for path in spools(folder)[: None if newest else -1]:
+    def _ship_folder(self, folder: Path, files: Sequence[Path]) -> None:
+        """Ship files in this order, unless another process is storing the series: it has the older ones."""
+        if folder in self._claimed:
+            self._ship_files(folder, files)
+            return
+        lock = SeriesLock(folder, STORING)
+        try:
+            if lock.take():
+                self._ship_files(folder, files)
+            else:
+                self._reasons.setdefault(folder, BUSY)
+        finally:
+            lock.release()
+
+    def _ship_files(self, folder: Path, files: Sequence[Path]) -> None:
+        for path in files:
             try:
                 contents = examine(path)
                 if contents.closing is None:
@@ -200,9 +239,11 @@ class Shipper:
                 self._failed(folder, error.message)
                 return
             except (OSError, ValueError) as error:
+                if not path.exists():
+                    continue  # another process has stored it
                 self._failed(folder, str(getattr(error, "strerror", None) or error))
                 return
-            if self._reasons.pop(folder, None):
+            if self._reasons.pop(folder, BUSY) != BUSY:
                 self._notice(f"{heading.facts.series}: files are stored again")
 
     def _failed(self, folder: Path, reason: str) -> None:
@@ -218,6 +259,16 @@ def _finish(path: Path, heading: Heading, contents: Contents, after: int, until_
     if not (log.fill(until_ns, ENDED) and log.close()):
         raise OSError(0, log.trouble or "cannot be written")
     return log.next_ns
+
+
+def _idle(folder: Path) -> list[Path]:
+    """List a series' files if nobody records or stores it."""
+    locks = SeriesLock(folder), SeriesLock(folder, STORING)
+    try:
+        return spools(folder) if spools(folder) and all(lock.take() for lock in locks) else []
+    finally:
+        for lock in locks:
+            lock.release()
 
 
 def _named(folder: Path) -> str:

@@ -18,16 +18,31 @@ _SLICE_S = 0.5
 
 
 class Plan(NamedTuple):
-    """Beats of a run: every multiple of `every_s` seconds in [start_ns, end_ns); `end_ns` None: until told to end."""
+    """Beats of a run: every multiple of `every_s` seconds in [start_ns, end_ns); `end_ns` None: until told to end.
+
+    `length_ns`: how long the run was to be, where that is what was asked for, and not its end.
+    """
 
     every_s: int
     start_ns: int
     end_ns: int | None
+    length_ns: int | None = None
 
     @property
     def step_ns(self) -> int:
         """Nanoseconds from beat to beat."""
         return self.every_s * SECOND_NS
+
+    def taken_over(self, first_ns: int, ready_ns: int) -> "Plan":
+        """Return the plan of a run that goes on at `first_ns`, where another one ended.
+
+        Its length counts from the first beat that it can be ready for: runs that follow each other leave each other a
+        little more time than the slowest start of them took.
+        """
+        if self.length_ns is None:
+            return self._replace(start_ns=first_ns)
+        ready = -(-ready_ns // self.step_ns) * self.step_ns
+        return self._replace(start_ns=first_ns, end_ns=max(first_ns, ready) + self.length_ns)
 
     def over(self, beat_ns: int) -> bool:
         """Tell whether a beat is beyond the end."""
@@ -82,7 +97,8 @@ def make_plan(every_s: int, now_ns: int, *, length: str | None, until: str | Non
     if once:
         return Plan(every_s, start_ns, start_ns + 1)
     if length:
-        return Plan(every_s, start_ns, start_ns + span_ms(length, EVERY) * 1_000_000)
+        length_ns = span_ms(length, EVERY) * 1_000_000
+        return Plan(every_s, start_ns, start_ns + length_ns, length_ns)
     if until:
         end_ns = _instant_ns(until, now_ns)
         if end_ns <= start_ns:

@@ -9,6 +9,7 @@ import os
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from utils.persistence.spool import Contents, Spool
 
 SCHEMA = 1
 SUFFIX = ".spool"
+RECORDING, STORING = "recording.lock", "storing.lock"
 HELD_UP = "the recorder was held up"
 ENDED = "the recording ended without warning"
 ON_TIME_NS = 100_000_000
@@ -60,10 +62,18 @@ def folder_of(root: Path, series: Series) -> Path:
 
 
 class SeriesLock:
-    """The one right to record, and to publish, a series on this machine; it ends with the process that has it."""
+    """A right to a series on this machine that one process has at a time; it ends with the process that has it.
 
-    def __init__(self, folder: Path) -> None:
+    There are two, so that rows are recorded by the next process while the last one still stores its own.
+
+    Args:
+        folder: the series' folder of spool files.
+        right: to write rows and finish interrupted files (`RECORDING`), or to bring files to their store (`STORING`).
+    """
+
+    def __init__(self, folder: Path, right: str = RECORDING) -> None:
         self.folder = folder
+        self._right = right
         self._descriptor = -1
 
     def take(self) -> bool:
@@ -73,7 +83,7 @@ class SeriesLock:
             OSError: the folder cannot be made or written.
         """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self.folder / self._right, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -84,6 +94,17 @@ class SeriesLock:
             raise
         self._descriptor = descriptor
         return True
+
+    def recorded_until(self) -> int:
+        """Return what was noted last (`note`), in ns; 0 where nothing was, or it cannot be read. It has to be held."""
+        text = os.pread(self._descriptor, 32, 0)
+        return int(text) if text.isdigit() else 0
+
+    def note(self, next_ns: int) -> None:
+        """Note the first beat that has no row, for who takes this right next: files may be in their store by then."""
+        with suppress(OSError):  # a full disk: then the next one begins where its own plan says
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, b"%d" % next_ns, 0)
 
     def release(self) -> None:
         """Give it back."""

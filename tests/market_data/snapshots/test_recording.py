@@ -3,7 +3,6 @@
 import errno
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -16,11 +15,11 @@ from market_data.snapshots.rates import Turns
 from market_data.snapshots.recording import Job, Recorder
 from market_data.snapshots.recording_report import recording_report, verdict
 from market_data.snapshots.recording_view import figures, line
-from market_data.snapshots.recovering import Left, Shipped, Shipper
+from market_data.snapshots.recovering import Left, Shipped, Shipper, spools
 from market_data.snapshots.schedule import Plan
 from market_data.snapshots.spooling import HELD_UP, Heading, SeriesLock, SeriesLog, folder_of
 from tests.market_data.snapshots.spooled import facts
-from utils.persistence.spool import Spool, records
+from utils.persistence.spool import Spool, examine, records
 
 ALL = Turns(Fraction(1))
 
@@ -186,33 +185,92 @@ def test_everything_is_released_in_the_end(run: Ran) -> None:
         lock.release()
 
 
-def test_a_second_run_waits_for_the_first_and_doubles_nothing(tmp_path: Path) -> None:
+def started(root: Path, plan: Plan, found: list[Ran]) -> threading.Thread:
+    """Record in a thread of its own; the right to a series is a file's lock, so that threads contend for it, too."""
+    thread = threading.Thread(target=lambda: found.append(ran(root, {"BTC/USDT": Scripted()}, plan)))
+    thread.start()
+    return thread
+
+
+def beats_of(found: list[Ran], start_ns: int) -> list[tuple[int, str]]:
+    rows = sorted(row for each in found for row in each.rows["BTC/USDT"])
+    return [((row.time_ns - start_ns) // SECOND_NS, row.status) for row in rows]
+
+
+def test_a_second_run_waits_for_the_first_and_goes_on_where_that_ends(tmp_path: Path) -> None:
     plan = soon(3)
     first_plan = plan._replace(end_ns=plan.start_ns + SECOND_NS)
-    found: dict[str, Ran] = {}
-
-    def start(name: str, its: Plan) -> threading.Thread:
-        def work() -> None:
-            found[name] = ran(tmp_path, {"BTC/USDT": Scripted()}, its)
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        return thread
-
-    first = start("first", first_plan)
+    first, second, short = list[Ran](), list[Ran](), list[Ran]()
+    threads = [started(tmp_path, first_plan, first)]
     time.sleep(0.1)
-    others = [start("second", plan), start("short", first_plan)]
-    for thread in (first, *others):
+    threads += [started(tmp_path, plan, second), started(tmp_path, first_plan, short)]
+    for thread in threads:
         thread.join()
-    beats = Counter(
-        (row.time_ns - plan.start_ns) // SECOND_NS for each in found.values() for row in each.rows["BTC/USDT"]
-    )
-    assert set(beats.values()) == {1}
-    assert beats.keys() in ({0, 2}, {0, 1, 2})  # the second needs a moment to begin
-    assert "waits for its end" in found["second"].said[0]
-    report = recording_report(found["short"].recorder, "sim", "store", interrupted=False)
+    assert beats_of(first + second + short, plan.start_ns) == [(0, "ok"), (1, "ok"), (2, "ok")]
+    report = recording_report(short[0].recorder, "sim", "store", interrupted=False)
     assert (report.exit_code, report.record["series"][0]["expected"]) == (0, 0)
     assert report.notes == ["okx BTC/USDT: another recording ran all the time; this one recorded nothing"]
+
+
+def test_runs_of_a_length_that_follow_each_other_leave_no_second_out_and_last_as_long_as_asked(tmp_path: Path) -> None:
+    found: list[Ran] = []
+    plan = soon(2)._replace(length_ns=2 * SECOND_NS)
+    threads = [started(tmp_path, plan, found)]
+    for _ in range(2):  # each begins while the one before records its last second
+        time.sleep((plan.start_ns + SECOND_NS - time.time_ns()) / SECOND_NS)
+        plan = soon(2)._replace(length_ns=2 * SECOND_NS)
+        threads.append(started(tmp_path, plan, found))
+    for thread in threads:
+        thread.join()
+    beats = beats_of(found, min(each.recorder.workers[0].first_ns for each in found))
+    assert beats == [(second, "ok") for second in range(6)]
+
+
+def test_what_a_slow_start_missed_since_the_last_run_ended_is_stopped_and_not_missing(tmp_path: Path) -> None:
+    plan = soon(2)._replace(length_ns=2 * SECOND_NS)
+    recorded_before(tmp_path, "BTC/USDT", plan)  # its first second
+    late = plan._replace(start_ns=plan.start_ns + 3 * SECOND_NS, end_ns=plan.start_ns + 5 * SECOND_NS)
+    time.sleep((plan.start_ns + 2 * SECOND_NS - time.time_ns()) / SECOND_NS)
+    rows: list[Snapshot] = []
+
+    def ship(path: Path, _: Heading) -> Shipped:
+        rows.extend(map(decode, records(path)))
+        return Shipped(1, 1)
+
+    shipper = Shipper(tmp_path, ship, print, time.time_ns)
+    job = Job(facts("BTC/USDT"), Scripted(), ALL)
+    Recorder([job], late, tmp_path, "store", shipper, print, began_ns=plan.start_ns).run(lambda _: True)
+    assert [(row.time_ns - plan.start_ns) // SECOND_NS for row in rows] == [0, 1, 2, 3, 4]
+    assert [row.status for row in rows] == ["ok", "stopped", "ok", "ok", "ok"]
+
+
+def test_rows_are_recorded_by_the_next_run_while_the_last_one_still_stores_its_own(tmp_path: Path) -> None:
+    plan, storing, stored = soon(1), threading.Event(), threading.Event()
+
+    def slowly(path: Path, _: Heading) -> Shipped:
+        storing.set()
+        assert stored.wait(20)
+        return Shipped(1, path.stat().st_size)
+
+    job = Job(facts("BTC/USDT"), Scripted(), ALL)
+    recorder = Recorder([job], plan, tmp_path, "store", Shipper(tmp_path, slowly, print, time.time_ns), print)
+    first = threading.Thread(target=lambda: recorder.run(lambda _: True))
+    first.start()
+    while not recorder.workers[0].settled:
+        time.sleep(0.01)
+    second: list[Ran] = []
+    thread = started(tmp_path, plan._replace(end_ns=plan.end_ns + SECOND_NS), second)
+    assert storing.wait(20)
+    mine = recorder.to_store()
+    while not any(examine(path).records for path in set(spools(recorder.workers[0].folder)) - set(*mine.values())):
+        assert thread.is_alive()
+        time.sleep(0.02)
+    assert [left.files for left in recorder.shipper.left(mine)] == [1]
+    stored.set()
+    for each in (thread, first):
+        each.join()
+    assert beats_of(second, plan.start_ns) == [(1, "ok")]
+    assert recorder.shipper.left(mine) == []
 
 
 def test_a_run_without_an_end_ends_when_it_is_told(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from domain.snapshots import Snapshot, decode
-from market_data.snapshots.recovering import DAMAGED, Shipped, Shipper, settle, spool_root, spools, workdir
-from market_data.snapshots.spooling import ENDED, Heading, SeriesLock, folder_of
+from market_data.snapshots.recovering import BUSY, DAMAGED, Shipped, Shipper, settle, spool_root, spools, workdir
+from market_data.snapshots.spooling import ENDED, STORING, Heading, SeriesLock, folder_of
 from tests.market_data.snapshots.spooled import at, heading, log_in, row, rows_in, seconds
 from utils.persistence.sinks.base import StoreUnavailable
 from utils.persistence.spool import examine, records
@@ -120,14 +120,14 @@ def test_files_are_shipped_oldest_first_each_once_and_the_newest_is_left_while_i
     log.put(row(3600))
     log.flush()
     folder = folder_of(tmp_path, FOLDER)
-    shipper.ship_all({folder}, writing={folder})
+    shipper.ship_all({folder: spools(folder)[:-1]})
     assert store.rows == [("BTC/USDT", 3598), ("BTC/USDT", 3599)]
     assert log.close()
-    shipper.ship_all({folder})
-    shipper.ship_all({folder})
+    shipper.ship_all({folder: spools(folder)})
+    shipper.ship_all({folder: spools(folder)})
     assert store.rows == [("BTC/USDT", second) for second in (3598, 3599, 3600)]
     assert shipper.shipped == {FOLDER: Shipped(2, 200)}
-    assert (spools(folder), shipper.left(), told) == ([], [], [])
+    assert (spools(folder), shipper.left({}), told) == ([], [], [])
 
 
 def test_while_a_store_is_away_nothing_is_lost_or_out_of_order_and_other_series_go_on(tmp_path: Path) -> None:
@@ -138,21 +138,21 @@ def test_while_a_store_is_away_nothing_is_lost_or_out_of_order_and_other_series_
     closed(tmp_path, heading(symbol="ETH/USDT"), range(2))
     store.away = "BTC/USDT"
     for _ in range(3):
-        shipper.ship_all(set())
+        shipper.ship_all({})
     assert store.rows == [("ETH/USDT", 0), ("ETH/USDT", 1)]
-    (left,) = shipper.left()
+    (left,) = shipper.left({})
     assert (left.series, left.store, left.files, left.reason) == (FOLDER, "there", 2, "the store does not answer.")
     assert left.bytes > 0
     store.away = None
-    shipper.ship_all(set())
+    shipper.ship_all({})
     assert [second for symbol, second in store.rows if symbol == "BTC/USDT"] == [3598, 3599, 3600, 3601]
-    assert (len(told), shipper.left()) == (2, [])  # said once, and once that it is well again
+    assert (len(told), shipper.left({})) == (2, [])  # said once, and once that it is well again
 
 
 def test_leftovers_of_a_killed_run_are_finished_and_shipped(tmp_path: Path) -> None:
     store, told = Store(), []
     interrupted(tmp_path, heading(0, 5), range(3))
-    Shipper(tmp_path, store.ship, told.append, lambda: at(100)).ship_all(set())
+    Shipper(tmp_path, store.ship, told.append, lambda: at(100)).ship_all({})
     assert store.rows == [("BTC/USDT", second) for second in range(5)]
     assert len(told) == 1
 
@@ -164,9 +164,45 @@ def test_what_another_process_records_is_left_to_it(tmp_path: Path) -> None:
     lock = SeriesLock(path.parent)
     assert lock.take()
     before = path.read_bytes()
-    shipper.ship_all(set())
-    shipper.ship_all(set(), skip={path.parent})
-    assert (store.rows, path.read_bytes()) == ([], before)
+    shipper.ship_all({})
+    shipper.ship_all({path.parent: []})
+    assert (store.rows, path.read_bytes(), shipper.left({})) == ([], before, [])
+    lock.release()
+
+
+def test_while_another_process_stores_a_series_its_next_rows_wait_for_that(tmp_path: Path) -> None:
+    store = Store()
+    closed(tmp_path, heading(), range(3))
+    folder = folder_of(tmp_path, FOLDER)
+    own = {folder: spools(folder)}
+    shipper = Shipper(tmp_path, store.ship, lambda _: None, lambda: at(100))
+    others = SeriesLock(folder, STORING)
+    assert others.take()
+    shipper.ship_all(own)
+    assert (store.rows, shipper.busy(own), shipper.left({})) == ([], True, [])
+    assert [(left.files, left.reason) for left in shipper.left(own)] == [(1, BUSY)]
+    others.release()
+    shipper.ship_all(own)
+    assert ([second for _, second in store.rows], shipper.busy(own), shipper.left(own)) == ([0, 1, 2], False, [])
+
+
+def test_files_that_another_process_stored_meanwhile_are_no_trouble(tmp_path: Path) -> None:
+    store, told = Store(), []
+    closed(tmp_path, heading(3598, 3602), range(3598, 3600))
+    closed(tmp_path, heading(3598, 3602), range(3600, 3602))
+    folder = folder_of(tmp_path, FOLDER)
+    own = {folder: spools(folder)}
+    own[folder][0].unlink()
+    shipper = Shipper(tmp_path, store.ship, told.append, lambda: at(9000))
+    shipper.ship_all(own)
+    assert ([second for _, second in store.rows], told, shipper.left(own)) == ([3600, 3601], [], [])
+
+
+def test_where_a_killed_run_ended_is_known_when_its_files_are_in_the_store(tmp_path: Path) -> None:
+    path = interrupted(tmp_path, heading(0, 5), range(3))
+    Shipper(tmp_path, Store().ship, print, lambda: at(100)).ship_all({})
+    lock = SeriesLock(path.parent)
+    assert (spools(path.parent), lock.take(), lock.recorded_until()) == ([], True, at(5))
     lock.release()
 
 
@@ -179,9 +215,9 @@ def test_a_kill_between_storing_and_forgetting_stores_the_same_rows_once_more(tm
 
     closed(tmp_path, heading(), range(3))
     with pytest.raises(KeyboardInterrupt):
-        Shipper(tmp_path, killed, print, lambda: at(100)).ship_all(set())
+        Shipper(tmp_path, killed, print, lambda: at(100)).ship_all({})
     first = list(store.rows)
-    Shipper(tmp_path, store.ship, print, lambda: at(200)).ship_all(set())
+    Shipper(tmp_path, store.ship, print, lambda: at(200)).ship_all({})
     assert store.rows == first * 2  # publishing is what makes them one: it compares
 
 
