@@ -65,6 +65,7 @@ def cli(env: str | None, config_file: str | None) -> None:
 def run(args: list[str] | None = None) -> int:
     """Run the command line and return its exit code; every error becomes one sentence."""
     arguments = sys.argv[1:] if args is None else args
+    stdout = sys.stdout
     try:
         result: Any = cli.main(
             arguments, prog_name="main.py", standalone_mode=False, complete_var="_CROSSBOOK_COMPLETE"
@@ -75,6 +76,10 @@ def run(args: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted.\n")
         return 130
+    except SystemExit:
+        if sys.stdout is not stdout:
+            return 0  # click has put another in place, because the reader has gone (`| head`): no failure of ours
+        raise
     except Exception as error:  # noqa: BLE001 – the one place where every error is turned into words for the user
         return _report(error, arguments)
     return result if isinstance(result, int) else 0
@@ -95,7 +100,7 @@ def leave(code: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
     except BrokenPipeError:
-        code = 0  # the reader has gone (`| head`), which is no failure of ours
+        pass  # the reader has gone (`| head`), which is no failure of ours
     except OSError:
         code = code or 1
     os._exit(code)

@@ -17,7 +17,7 @@ from bench.house import House, house
 from bench.inprocess import in_turn
 from bench.snapshot_format import format_figures
 from bench.timing import ROOT, show, side_by_side
-from domain.snapshots import OK, SECOND_NS, SeriesFacts, Snapshot, encode
+from domain.snapshots import OK, SECOND_NS, SeriesFacts, encode
 
 SPOT = ("BTC/USDT", "ETH/USDT", "BTC/USDC", "ETH/USDC")
 """Listed at all five venues with order books: 20 series."""
@@ -75,7 +75,7 @@ def _punctuality(simulator: House, core: int) -> None:
     expected, ok, on_time = (found.total(name) for name in ("expected", "ok", "on_time"))
     late = sorted(found.late_ms)
     print(f"\nOn time: {found.series} series every second, the recorder on one core, {expected} snapshots")
-    print(f"  received within 100 ms of their second {on_time / expected:>8.2%}   (target 99 %); recorded {ok}")
+    print(f"  received within 100 ms of their second {on_time / expected:>8.2%}   (target 95 %); recorded {ok}")
     print(f"  median {statistics.median(late):.1f} ms after it, p95 {_at(late, 0.95):.1f}, the last {late[-1]:.1f} ms")
 
 
@@ -224,9 +224,12 @@ def _day() -> None:
     with _scratch() as folder:
         store = Path(folder) / "store"
         begun = time.perf_counter()
+        used = time.process_time()
         done = publish(LocalSink(store), _facts(), _whole_day(), workdir=Path(folder) / "work")
-        taken = time.perf_counter() - begun
-        print(f"\nOne day of one series: {done.rows} rows, {done.bytes / 1e6:.1f} MB, published in {taken:.1f} s")
+        taken, used = time.perf_counter() - begun, time.process_time() - used
+        print(f"\nOne day of one series: {done.rows} rows, {done.bytes / 1e6:.1f} MB")
+        load = os.getloadavg()[0]
+        print(f"  published in {taken:.1f} s, {used:.1f} s of processor, with making its texts; load {load:.1f}")
         main = [sys.executable, "main.py"]
         stats = [*main, "snapshot", "stats", "okx:BTC/USDT", "--store", str(store), "--only"]
         mids = "SELECT time, mid, spread_bps FROM bbo"
@@ -246,9 +249,9 @@ def _day() -> None:
         show("Asked of it, whole processes", figures, "python, numpy and pyarrow.parquet", "in brackets")
 
 
-def _whole_day() -> Iterator[Snapshot]:
-    """Make a day out of one hour, again and again: no file repeats itself, and more would only take longer to make."""
+def _whole_day() -> Iterator[bytes]:
+    """Make a day's texts, as a spool has them, out of one hour: no file repeats itself; more takes longer to make."""
     made = list(evolve(invented()[3], EVOLVED_S, 100))
     for second in range(DAY_S):
         row, time_ns = made[second % EVOLVED_S], START_NS + second * SECOND_NS
-        yield row._replace(time_ns=time_ns, received_at_ns=time_ns + 20_000_000, venue_time_ns=time_ns)
+        yield encode(row._replace(time_ns=time_ns, received_at_ns=time_ns + 20_000_000, venue_time_ns=time_ns))

@@ -21,7 +21,7 @@ from bench.evolved_books import Course, courses, evolve, invented
 from domain.snapshots import SeriesFacts, Snapshot, decode, encode
 from market_data.snapshots import parquet
 
-SECONDS, SAMPLE, DEPTH, LEVELS = 3600, 900, 100, (9, 3)
+SECONDS, SAMPLE, DEPTH, LEVELS = 3600, 900, 100, (8, 3)
 NUMBERS = ("bid", "ask")
 DOUBLES, TICKS, DECIMALS, LONG = "doubles (chosen)", "int64 ticks", "DECIMAL(18,s)", "long, defaults"
 
@@ -39,17 +39,18 @@ def format_figures() -> None:
             size = sum(file.stat().st_size for file in path.iterdir())
             print(f"  {path.name:<30} {size / seconds:>7.0f} B a snapshot {size / text:>7.3f} × JSON lines")
         doubles, long = (
-            sum(file.stat().st_size for file in (Path(scratch) / name).iterdir()) for name in (f"{DOUBLES} z9", LONG)
+            sum(file.stat().st_size for file in (Path(scratch) / name).iterdir()) for name in (f"{DOUBLES} z8", LONG)
         )
         print(f"  chosen ÷ long {doubles / long:.2f} (target 0.65); ÷ JSON lines {doubles / text:.3f} (target 0.12)")
         for name, value in taken.items():
             print(f"  {name:<46} {value * 1e6:>7.0f} µs of processor a snapshot = {1 / value:>7,.0f} a second")
+        print(f"  write: target 10,000 a second; load {os.getloadavg()[0]:.1f}")
         _queries(Path(scratch))
 
 
 def _write_all(found: list[Course], scratch: Path) -> tuple[int, Mapping[str, float]]:
     """Write every book in every form; return the bytes of the JSON lines, and seconds a snapshot."""
-    text, taken = 0, {f"write, zstd {level}": 0.0 for level in LEVELS} | {"read": 0.0}
+    text, taken = 0, {f"write, zstd {level}": 0.0 for level in LEVELS} | {"read": 0.0, "read texts": 0.0}
     for course in found:
         lines = [encode(snapshot) for snapshot in evolve(course, SECONDS, DEPTH)]
         text += sum(len(line) + 1 for line in lines)
@@ -60,21 +61,21 @@ def _write_all(found: list[Course], scratch: Path) -> tuple[int, Mapping[str, fl
             for kind in (TICKS, DECIMALS):
                 _rewrite(path, _folder(scratch, f"{kind} z{level}") / name, course.facts, kind, level)
         _write_long(_folder(scratch, LONG) / name, course.facts, map(decode, lines))
-        taken["read"] += min(_of_processor(partial(_count, scratch / f"{DOUBLES} z9" / name)) for _ in range(3))
+        path = scratch / f"{DOUBLES} z8" / name
+        taken["read"] += min(_of_processor(partial(_count, path)) for _ in range(3))
+        taken["read texts"] += min(_of_processor(partial(parquet.content_read, path)) for _ in range(3))
     return text, {name: value / SECONDS / len(found) for name, value in taken.items()}
 
 
 def _written(path: Path, facts: SeriesFacts, lines: list[bytes], level: int) -> float:
-    """Write a file of ours and return the processor's seconds, without those for making the snapshots.
+    """Write a file of ours out of texts, as a spool has them, and return the processor's seconds.
 
     Timed on its first quarter hour, the best of five: other processes cost the processor's caches, too.
     """
     sample = lines[:SAMPLE]
     with _zstd(level):
-        whole = partial(_of_processor, lambda: parquet.write_file(path, facts, map(decode, sample)))
-        alone = partial(_of_processor, lambda: sum(1 for _ in map(decode, sample)))
-        taken = min(whole() for _ in range(5)) - min(alone() for _ in range(5))
-        parquet.write_file(path, facts, map(decode, lines))
+        taken = min(_of_processor(lambda: parquet.write_file(path, facts, sample)) for _ in range(5))
+        parquet.write_file(path, facts, lines)
     return taken * len(lines) / len(sample)
 
 
@@ -134,7 +135,7 @@ def _queries(scratch: Path) -> None:
     value = """select sum(v) from (select time, sum(p * s) v from
                (select time, unnest(bid_prices) p, unnest(bid_sizes) s from '{}') group by time)"""
     asked = dict.fromkeys((DOUBLES, TICKS, DECIMALS), (best, value))
-    paths = {kind: scratch / f"{kind} z9" / name for kind in asked} | {LONG: scratch / LONG / name}
+    paths = {kind: scratch / f"{kind} z8" / name for kind in asked} | {LONG: scratch / LONG / name}
     asked[LONG] = (
         """select avg(ask - bid), avg((bid + ask) / 2) from (select time, max(price) filter (side = 'bid') bid,
            min(price) filter (side = 'ask') ask from '{}' where level = 0 group by time)""",

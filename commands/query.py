@@ -1,6 +1,5 @@
 """The `query` command."""
 
-import contextlib
 import time
 
 import click
@@ -24,17 +23,18 @@ Examples:
 @output_option
 def query(sql: str, store: str | None, since: str | None, until: str | None, env: str | None, output: str) -> None:
     """Ask recorded books by SQL: the views are books, levels (a row a level) and bbo (best prices, mid, spread)."""
+    from market_data.snapshots.lean import lean_arrow
     from market_data.snapshots.query_report import query_report, write_csv
     from market_data.snapshots.querying import ask
     from market_data.snapshots.selecting import Window, stored_files
     from utils.persistence.sinks.opening import open_store
 
+    lean_arrow()
     window = Window.read(since, until, time.time_ns() // 1_000_000)
     sink = open_store(store, *storage(env))
     files = stored_files(sink, window)
     answer = ask(sink, files, sql, window)
     if output == "csv":
-        with contextlib.suppress(BrokenPipeError):  # the reader has enough (`| head`)
-            write_csv(answer)
+        write_csv(answer)
         return
     finish(query_report(answer, sink.name, files), output)

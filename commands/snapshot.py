@@ -50,3 +50,6 @@ def snapshot() -> None:
 
     The options of a recording: snapshot record --help.
     """
+    from market_data.snapshots.lean import lean_arrow
+
+    lean_arrow()

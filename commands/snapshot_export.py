@@ -23,7 +23,7 @@ Examples:
 @click.option("--store", metavar="PATH|s3://…", help="Where the books are; default: the configured store.")
 @click.option("--since", metavar="SPAN|DATE", help="12h, 30d, 2026-11-01 or 2026-11-01T12:00Z; default: all.")
 @click.option("--until", metavar="SPAN|DATE", help="Up to here, not included.")
-@click.option("--depth", type=click.IntRange(1, 5000), help="Levels a side; default: all, for tardis 25.")
+@click.option("--depth", type=click.IntRange(1, 5000), metavar="N", help="Levels a side; default: all, for tardis 25.")
 @environment_option
 def export(
     series: tuple[str, ...],
@@ -45,8 +45,5 @@ def export(
     whose = series_of(*series)
     sink = open_store(store, *storage(env))
     files = stored_files(sink, window, whose)
-    try:
-        done = export_to(path, form, sink, files, window, depth)
-    except BrokenPipeError:
-        return  # the reader has enough (`| head`)
+    done = export_to(path, form, sink, files, window, depth)
     sys.stderr.write(told(done, whose, path, form) + "\n")

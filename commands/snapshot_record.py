@@ -20,7 +20,7 @@ Examples:
 @click.option("--for", "length", metavar="SPAN", help="End after this long; without an end, at Ctrl-C or SIGTERM.")
 @click.option("--until", metavar="TIME", help="End at this time (UTC): 18:00, 2026-11-22, 2026-11-21T18:00:00Z.")
 @click.option("--once", is_flag=True, help="One snapshot of each, at the next second.")
-@click.option("--depth", type=int, default=100, show_default=True, help="Levels a side.")
+@click.option("--depth", type=int, default=100, show_default=True, metavar="LEVELS", help="Levels a side.")
 @click.option("--to-s3", is_flag=True, help="Store in the bucket of the configuration (storage.s3.url).")
 @click.option("--to", "place", metavar="PATH|s3://…", help="Store here instead of storage.path.")
 @click.option("--best-effort", is_flag=True, help="Leave seconds out evenly where a venue's budget is too small.")

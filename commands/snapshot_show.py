@@ -17,7 +17,7 @@ Examples:
 @click.option(
     "--at", metavar="TIME", help="2026-11-21T01:02:03Z: the row of that second, or the last before; default: the last."
 )
-@click.option("--depth", type=click.IntRange(1), default=10, show_default=True, help="Levels a side.")
+@click.option("--depth", type=click.IntRange(1), metavar="N", default=10, show_default=True, help="Levels a side.")
 @click.option("--store", metavar="PATH|s3://…", help="Where the books are; default: the configured store.")
 @environment_option
 @output_option

@@ -48,7 +48,7 @@ def stats(
     from market_data.snapshots.asking import series_of
     from market_data.snapshots.selecting import Window, facts_of_file, stored_files, tables_of
     from market_data.snapshots.stats import Asked, StatsAnswer, statistics
-    from market_data.snapshots.stats_report import nothing_report, plot_stats, stats_report
+    from market_data.snapshots.stats_report import nothing_report, plot_stats, stats_csv, stats_report
     from utils.persistence.sinks.opening import open_store
 
     asked = Asked.checked(span_ms(per, EVERY), float(within), float(size), only)
@@ -61,4 +61,4 @@ def stats(
     answer: StatsAnswer = statistics(facts_of_file(sink, files[-1]), tables_of(sink, files, window), window, asked)
     if plot:
         answer.notes.append(plot_stats(answer, plot))
-    finish(stats_report(answer), output)
+    finish(stats_csv(answer) if output == "csv" else stats_report(answer), output)

@@ -48,7 +48,8 @@ def verify(
     asked = Asked(wanted_series(series), begin, quick, picture=plot is not None)
     proof = look(open_store(store, *storage(env)), asked, _progress())
     sys.stderr.write("\r\033[K" if sys.stderr.isatty() else "")
-    finish(verify_report(proof, [plot_proof(proof, plot)] if plot else []), output)
+    notes = [plot_proof(proof, plot)] if plot else []
+    finish(verify_report(proof, notes, every_column=output == "csv"), output)
 
 
 def _progress() -> Callable[[str, int], None]:

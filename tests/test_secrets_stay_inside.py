@@ -32,7 +32,7 @@ MARKED = {
     for venue in VENUES
     for middle in ("", "_TESTNET")
     for part in ("KEY", "SECRET", "PASSPHRASE")
-}
+} | {f"AWS_{part}": f"MARKED9F3A{part}" for part in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")}
 WEB_HOOK = "T0KEN"
 """What makes the address of the tests' web hook a secret."""
 LOGIN = "CR9001234"
@@ -213,13 +213,14 @@ class _Echo(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     status = 400
+    form = ""
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
         told = f"cannot do {self.path} with {body}"
         told = f"{dict(self.headers)} {told}" if self.status in (400, 200) else f"{told} {dict(self.headers)}"
         answer = {"code": -1, "msg": told, "message": told, "retCode": 1, "retMsg": told, "error": {"message": told}}
-        data = json.dumps(answer).encode()
+        data = (self.form.format(told) if self.form else json.dumps(answer)).encode()
         self.send_response(self.status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
@@ -368,6 +369,21 @@ def test_a_careless_plug_in_s_errors_are_cleaned_in_the_log_and_on_the_screen(
         assert done.returncode != 0
         check_text(done.stdout + done.stderr, " ".join(line))
         assert "hidden" in done.stdout + done.stderr
+
+
+def test_a_bucket_that_repeats_the_request_has_its_words_cleaned(runner: Runner, echo: type[_Echo], home: Path) -> None:
+    echo.form = "<Error><Code>Odd</Code><Message>{}</Message></Error>"
+    state = json.loads((home / "state" / "simulator.json").read_text())
+    (url,) = set(state["hosts"].values())
+    s3 = {"url": "s3://books", "endpoint_url": url, "region": "us-east-1"}
+    (home / "config.yaml").write_text(json.dumps({"storage": {"s3": s3}}))
+    (home / "config.yaml").chmod(0o600)
+    for line in (
+        ("snapshot", "list", "--store", "s3://books"),
+        ("snapshot", "verify", "s3://books", "--json"),
+        ("snapshot", "BTC/USDT", "--once", "--to-s3"),
+    ):
+        assert runner.run(*line).code != 0
 
 
 @pytest.mark.parametrize("env", ["testnet", "live"])

@@ -17,6 +17,23 @@ def floats(column: Any) -> "Floats":
     return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0), *parts])
 
 
+def equal(column: Any, text: str) -> Any:
+    """Tell of each row of a column of texts whether it is this one (in ASCII, not empty); none is null."""
+    import numpy as np
+
+    parts = []
+    for chunk in column.chunks:
+        _, offsets, letters = chunk.buffers()
+        ends = np.frombuffer(offsets, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+        found = np.diff(ends) == len(text)
+        begins = ends[:-1][found]
+        for place, letter in enumerate(text.encode()):
+            found[found] = np.frombuffer(letters, np.uint8)[begins + place] == letter
+            begins = ends[:-1][found]
+        parts.append(found)
+    return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, bool), *parts])
+
+
 def times_us(table: Any) -> "Whole":
     """Return the rows' seconds as they are stored, in microseconds since the epoch."""
     import numpy as np

@@ -18,7 +18,7 @@ from domain.snapshots import Series, SeriesFacts, Snapshot, encode
 from market_data.snapshots.fetching import fetched
 from market_data.snapshots.inventory import Held, Place, look_again, take_inventory
 from market_data.snapshots.layout import file_key, read_file_key
-from market_data.snapshots.manifest import FileEntry, Manifest, change_manifest, read_manifest
+from market_data.snapshots.manifest import FileEntry, Manifest, change_for_good, read_manifest
 from market_data.snapshots.parquet import DamagedFile, FileStat, read_file, write_file
 from market_data.snapshots.sources import source_of
 from utils.persistence.sinks.base import ABSENT, Sink, StoreConflict
@@ -98,13 +98,16 @@ class _Day:
         return done
 
     def _groups(self, manifest: Manifest) -> list[tuple[SeriesFacts, list[FileEntry]]]:
-        """Find files that follow each other and have the same facts (one file has one set), where there are several."""
+        """Find files that follow each other and have the same facts and beat, as one file has, where there are several.
+
+        So nothing is given away that tells what was expected of a second.
+        """
         if len(manifest.files) < 2:
             return []
         groups: list[tuple[SeriesFacts, list[FileEntry]]] = []
         for entry in manifest.files:
             facts, _ = read_file(source_of(self._sink, entry.key, entry.bytes))
-            if groups and groups[-1][0] == facts:
+            if groups and groups[-1][0] == facts and groups[-1][1][-1].every_s == entry.every_s:
                 groups[-1][1].append(entry)
             else:
                 groups.append((facts, [entry]))
@@ -122,9 +125,12 @@ class _Day:
                 raise DamagedFile(f"The files of {self._held.place.day} have other rows than their manifest says.")
             key = self._put(path, stat, entries)
         self._read_back(key, stat)
-        made = FileEntry(key, stat.rows, stat.first_ns, stat.last_ns, stat.bytes, stat.sha256, stat.content_sha256)
+        made = FileEntry(
+            key, stat.rows, stat.first_ns, stat.last_ns, stat.bytes, stat.sha256, stat.content_sha256,
+            entries[0].every_s,
+        )  # fmt: skip
         place = self._held.place
-        manifest = change_manifest(
+        manifest = change_for_good(
             self._sink, place.series, place.day, lambda found: _with_one_for_many(found, made, entries)
         )
         for entry in entries:

@@ -15,7 +15,8 @@ def compact_report(store: str, done: Sequence[Compacted]) -> Report:
     headers = ("venue", "symbol", "day", "files before", "files", "size before", "size", "cleared", "result")
     tables = [Table(headers, rows, f"snapshot compact  {store}", "lllrrrrrl")] if rows else []
     idle = sum(not day.changed and not day.error for day in done)
-    summary = [f"Nothing to do for {counted(idle, 'day')} of a series."] if idle or not done else []
+    summary = [f"Nothing to do for {counted(idle, 'day')} of a series."] if idle else []
+    summary += [] if done else ["There is no such day that is over: nothing was done."]
     notes = [
         f"{day.place.series} {day.place.day}: no manifest names {', '.join(day.unnamed[:3])}"
         f"{' …' if len(day.unnamed) > 3 else ''}; left alone."

@@ -39,7 +39,10 @@ class Stretch(NamedTuple):
 
 
 class Covered(NamedTuple):
-    """A day's coverage, summed up: counts are beats, `by_reason` counts gaps as (status, reason or empty text)."""
+    """A day's coverage, summed up: counts are beats, `by_reason` counts gaps as (status, reason or empty text).
+
+    `every_s` is the beat of most rows.
+    """
 
     first_ns: int | None
     last_ns: int | None
@@ -82,14 +85,19 @@ class Covered(NamedTuple):
 class Coverage:
     """Takes the rows of one series and day in order of time; about 9 bytes a row are kept.
 
-    A day has a row each beat (`--every`), which is the most frequent distance of two rows: nothing else tells of it.
-    What was recorded at a slower beat than the rest of the day counts as one beat a row, and the rest as not recorded.
+    A file has a row each beat, and after its last row beats go on as before until the next file begins. Where a file's
+    beat was not written down, it is estimated: the most frequent distance of two rows of the day.
     """
 
     def __init__(self) -> None:
+        self._beats: list[tuple[int, int | None]] = []
         self._times = array("q")
         self._codes = bytearray()
         self._reasons: dict[int, str | None] = {}
+
+    def begin(self, every_s: int | None) -> None:
+        """Begin with a file: the rows that follow were recorded at this beat (None: it is not known)."""
+        self._beats.append((len(self._times), None if every_s is None else every_s * SECOND_NS))
 
     def add(self, time_ns: int, status: str, reason: str | None) -> None:
         """Count a row; times have to rise."""
@@ -120,22 +128,23 @@ class Coverage:
 
     @property
     def every_ns(self) -> int:
-        """Say how far apart rows are: the most frequent distance, the smallest of several; one second where unknown."""
-        steps = Counter(map(int.__sub__, self._times[1:], self._times))
-        return min(steps, key=lambda step: (-steps[step], step), default=SECOND_NS)
+        """Return the beat of most rows, the faster of two; one second where nothing is known."""
+        rows: Counter[int] = Counter()
+        for first, last, every in self._parts():
+            rows[every] += last - first
+        return min(rows, key=lambda every: (-rows[every], every), default=SECOND_NS)
 
     @property
     def expected(self) -> int:
         """Count the beats from the first row to the last, both included."""
-        every = self.every_ns
-        return sum(max(1, step // every) for step in map(int.__sub__, self._times[1:], self._times)) + bool(self._times)
+        return self.rows + sum(missing for _, missing, _ in self._holes())
 
     def stretches(self) -> Iterator[Stretch]:
         """Walk over the gaps in order of time: rows without a good book, and beats without a row."""
-        every = self.every_ns
+        holes = {place: (missing, every) for place, missing, every in self._holes()}
         open_: Stretch | None = None
         for place, time_ns in enumerate(self._times):
-            missing = max(1, (time_ns - self._times[place - 1]) // every) - 1 if place else 0
+            missing, every = holes.get(place, (0, 0))
             status = STATUSES[self._codes[place]]
             if open_ is not None and (missing or open_.status != status):
                 yield open_
@@ -155,16 +164,35 @@ class Coverage:
     def shares(self, width_ns: int) -> dict[int, tuple[int, int]]:
         """Count (beats expected, seconds with a book) in each slot of `width_ns`, by the slot's number since 1970."""
         found: dict[int, list[int]] = {}
-        every = self.every_ns
         for place, time_ns in enumerate(self._times):
             slot = found.setdefault(time_ns // width_ns, [0, 0])
             slot[0] += 1
             slot[1] += STATUSES[self._codes[place]] == OK
-        for gap in self.stretches():
-            if gap.status == NOT_RECORDED:
-                for beat in range(gap.first_ns, gap.last_ns + 1, every):
-                    found.setdefault(beat // width_ns, [0, 0])[0] += 1
+        for place, missing, every in self._holes():
+            for beat in range(1, missing + 1):
+                found.setdefault((self._times[place - 1] + beat * every) // width_ns, [0, 0])[0] += 1
         return {slot: (expected, ok) for slot, (expected, ok) in found.items()}
+
+    def _parts(self) -> Iterator[tuple[int, int, int]]:
+        """Walk over rows of the same beat: the first, the one behind the last, and the beat (ns)."""
+        beats = self._beats if self._beats and not self._beats[0][0] else [(0, None), *self._beats]
+        ends = [*(first for first, _ in beats[1:]), self.rows]
+        parts = [(first, end, every) for (first, every), end in zip(beats, ends, strict=True) if end > first]
+        steps: Counter[int] = Counter()
+        for first, end, every in parts:
+            if every is None:
+                steps.update(map(int.__sub__, self._times[first + 1 : end + 1], self._times[first:end]))
+        guess = min(steps, key=lambda step: (-steps[step], step), default=SECOND_NS)
+        for first, end, every in parts:
+            yield first, end, guess if every is None else every
+
+    def _holes(self) -> Iterator[tuple[int, int, int]]:
+        """Walk over the rows that do not follow on the one before: which, how many beats are missing, and the beat."""
+        for first, last, every in self._parts():
+            for place in range(first + 1, min(last + 1, self.rows)):
+                missing = (self._times[place] - self._times[place - 1] - 1) // every
+                if missing:
+                    yield place, missing, every
 
     def covered(self) -> Covered:
         """Sum it up."""
@@ -199,10 +227,23 @@ def share_text(part: int, whole: int) -> str | None:
     return f"{(hundredths or bool(part)) / 100:.2f} %"
 
 
-def beat_s(files: Sequence[FileEntry]) -> int:
-    """Estimate how many seconds apart a day's rows are, from what the manifest says: a file without a hole tells.
+def beats_s(files: Sequence[FileEntry]) -> list[int]:
+    """Tell the beat of each of a day's files, in seconds.
 
-    Where each file has one, or a single row, it is not known, and 1 is returned.
+    Where it was not written down, it is estimated from all files of that kind: one without a hole tells. Where each of
+    them has one, or a single row, it is not known, and taken for 1.
     """
-    steps = [divmod(each.last_ns - each.first_ns, each.rows - 1) for each in files if each.rows > 1]
-    return min((step // SECOND_NS for step, rest in steps if not rest and not step % SECOND_NS), default=1)
+    unknown = [each for each in files if each.every_s is None and each.rows > 1]
+    steps = [divmod(each.last_ns - each.first_ns, each.rows - 1) for each in unknown]
+    guess = min((step // SECOND_NS for step, rest in steps if not rest and not step % SECOND_NS), default=1)
+    return [each.every_s or guess for each in files]
+
+
+def expected_beats(files: Sequence[FileEntry]) -> int:
+    """Count the beats from the first row of a day's files to the last, both included; rows are not looked at."""
+    count, before_ns, step_ns = 0, None, SECOND_NS
+    for each, every_s in zip(files, beats_s(files), strict=True):
+        count += 0 if before_ns is None else (each.first_ns - before_ns - 1) // step_ns
+        before_ns, step_ns = each.last_ns, every_s * SECOND_NS
+        count += max(each.rows, (each.last_ns - each.first_ns) // step_ns + 1)
+    return count

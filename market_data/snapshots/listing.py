@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from domain.exit_codes import ExitCode
-from domain.snapshots import SECOND_NS, Series
+from domain.snapshots import Series
 from market_data.snapshots.chaining import Link, manifests_of
-from market_data.snapshots.coverage import beat_s, second_text
+from market_data.snapshots.coverage import expected_beats, second_text
 from market_data.snapshots.inventory import Held, take_inventory
-from market_data.snapshots.manifest import Manifest
 from utils.persistence.sinks.base import Sink
 
 
@@ -18,7 +17,7 @@ class Stored:
     """What there is of a series, or of a day of it: counts of rows by status, files and their size in bytes.
 
     `expected` are the seconds (or beats) from each day's first row to its last. Days that were pruned are counted in
-    `pruned` and nowhere else; `problems` are sentences.
+    `pruned` and nowhere else; `problems` are sentences, `codes` what a command ends with because of them.
     """
 
     series: Series
@@ -33,6 +32,7 @@ class Stored:
     last_ns: int | None = None
     by_status: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    codes: list[ExitCode] = field(default_factory=list)
 
     def record(self) -> dict[str, Any]:
         """Write it for machines."""
@@ -64,8 +64,9 @@ class Listing:
 
     @property
     def exit_code(self) -> ExitCode:
-        """Return 10 where a manifest is missing or cannot be read."""
-        return ExitCode.VERIFICATION_FAILED if any(each.problems for each in self.series) else ExitCode.OK
+        """Return 10 where a manifest is missing or altered, what kept us from reading one where that is all, else 0."""
+        codes = [code for each in self.series for code in each.codes]
+        return max(codes, key=lambda code: code == ExitCode.VERIFICATION_FAILED, default=ExitCode.OK)
 
 
 def list_store(sink: Sink, wanted: Collection[Series] = (), since: str | None = None) -> Listing:
@@ -83,20 +84,13 @@ def list_store(sink: Sink, wanted: Collection[Series] = (), since: str | None = 
     return Listing(sink.name, series, by_day, inventory.foreign_count)
 
 
-def expected_rows(manifest: Manifest) -> int:
-    """Estimate how many beats there were from the first row of a day to the last."""
-    if not manifest.files:
-        return 0
-    span_s = (manifest.files[-1].last_ns - manifest.files[0].first_ns) // SECOND_NS
-    return max(manifest.rows, span_s // beat_s(manifest.files) + 1)
-
-
 def _stored(held: Held, link: Link) -> Stored:
     found = Stored(held.place.series, [held.place.day])
     manifest = link.manifest
     if manifest is None:
         found.files, found.bytes = len(held.files), held.bytes
         found.problems = [link.finding.what if link.finding else f"{held.place.day} has files and no manifest."]
+        found.codes = [link.finding.code if link.finding else ExitCode.VERIFICATION_FAILED]
         return found
     if manifest.pruned:
         found.pruned = 1
@@ -104,7 +98,7 @@ def _stored(held: Held, link: Link) -> Stored:
     found.files = len(manifest.files)
     found.bytes = sum(entry.bytes for entry in manifest.files)
     found.rows, found.ok, found.by_status = manifest.rows, manifest.ok, dict(manifest.by_status)
-    found.expected = expected_rows(manifest)
+    found.expected = expected_beats(manifest.files)
     if manifest.files:
         found.first_ns, found.last_ns = manifest.files[0].first_ns, manifest.files[-1].last_ns
     return found
@@ -115,6 +109,7 @@ def _together(series: Series, days: list[Stored]) -> Stored:
     for day in days:
         whole.days += day.days
         whole.problems += day.problems
+        whole.codes += day.codes
         for name in ("pruned", "files", "bytes", "rows", "ok", "expected"):
             setattr(whole, name, getattr(whole, name) + getattr(day, name))
         for status, count in day.by_status.items():

@@ -7,6 +7,8 @@ from market_data.snapshots.listing import Listing, Stored
 from market_data.snapshots.sizes import bytes_text, counted
 from utils.rendering import Report, Table
 
+EMPTY = "There are no recorded books in the store."
+
 
 def list_report(listing: Listing, *, by_day: bool) -> Report:
     """Put a listing into a report: a row a series, or with `by_day` a row a series and day."""
@@ -24,13 +26,14 @@ def list_report(listing: Listing, *, by_day: bool) -> Report:
         headers = ("venue", "symbol", "days", "from", "to", "rows", "ok", "coverage", "files", "size")
         rows = [_series(each) for each in shown]
     whole = sum(each.bytes for each in listing.series)
-    summary = [f"{counted(len(listing.series), 'series').removesuffix('s')}, {bytes_text(whole)}."]
+    summary = [f"{len(listing.series):,} series, {bytes_text(whole)}." if listing.series else EMPTY]
     if listing.foreign_count:
-        summary.append(f"{counted(listing.foreign_count, 'object')} below order_books/ not ours.")
+        summary.append(
+            f"{counted(listing.foreign_count, 'object')} below order_books/ not ours; snapshot verify names them."
+        )
     notes = [f"{each.series}: {problem}" for each in listing.series for problem in each.problems]
     table = Table(headers, rows, f"snapshot list  {listing.store}", "lllllrrrrr" if by_day else "llrllrrrrr")
-    return Report(record, [table], summary if listing.series else ["There is nothing in the store."], notes,
-                  listing.exit_code)  # fmt: skip
+    return Report(record, [table], summary, notes, listing.exit_code)
 
 
 def _series(found: Stored) -> list[Any]:

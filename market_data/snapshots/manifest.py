@@ -16,18 +16,20 @@ from typing import Any, NamedTuple, TypeVar
 from domain.snapshots import OK, Series, Snapshot, encode
 from market_data.snapshots.layout import ROOT, day_of, is_day, manifest_key
 from market_data.snapshots.parquet import DamagedFile, SchemaError
-from utils.persistence.sinks.base import ABSENT, Sink, StoreConflict, StoreMissing
+from utils.persistence.sinks.base import ABSENT, Sink, StoreConflict, StoreMissing, StoreUnavailable
 
 SCHEMA = 1
 NO_ROWS = "0" * 64
 _ATTEMPTS = 8
+_SUM = "sum"
 T = TypeVar("T")
 
 
 class FileEntry(NamedTuple):
     """One file of rows. Times are of its first and last row (ns since the epoch), `sha256` is of the object.
 
-    `content_sha256` is over the rows' canonical texts, joined by line feeds, as the file itself says.
+    `content_sha256` is over the rows' canonical texts, joined by line feeds, as the file itself says. `every_s` is the
+    beat that the rows were recorded at, in seconds; None where it was not written down.
     """
 
     key: str
@@ -37,6 +39,7 @@ class FileEntry(NamedTuple):
     bytes: int
     sha256: str
     content_sha256: str
+    every_s: int | None = None
 
 
 class Previous(NamedTuple):
@@ -80,17 +83,16 @@ class DayContent:
     def __init__(self, content: str = NO_ROWS) -> None:
         self.content = content
 
-    def add(self, snapshot: Snapshot) -> None:
-        """Take the next row in."""
-        self.content = hashlib.sha256(self.content.encode() + encode(snapshot)).hexdigest()
+    def add(self, row: Snapshot | bytes) -> None:
+        """Take the next row in, a snapshot or its text."""
+        text = row if isinstance(row, bytes) else encode(row)
+        self.content = hashlib.sha256(self.content.encode() + text).hexdigest()
 
-    def add_all(self, snapshots: Iterable[Snapshot]) -> str:
+    def add_all(self, rows: Iterable[Snapshot | bytes]) -> str:
         """Take rows in, in order; return `content`."""
-        content = self.content
-        for snapshot in snapshots:
-            content = hashlib.sha256(content.encode() + encode(snapshot)).hexdigest()
-        self.content = content
-        return content
+        for row in rows:
+            self.add(row)
+        return self.content
 
 
 def chain_of(previous: Previous | None, content: str) -> str:
@@ -104,7 +106,7 @@ def to_bytes(manifest: Manifest) -> bytes:
         "schema": SCHEMA,
         "series": manifest.series._asdict(),
         "day": manifest.day,
-        "files": [entry._asdict() for entry in manifest.files],
+        "files": [_entry(entry) for entry in manifest.files],
         "rows": manifest.rows,
         "ok": manifest.ok,
         "by_status": dict(manifest.by_status),
@@ -113,7 +115,7 @@ def to_bytes(manifest: Manifest) -> bytes:
         "chain": manifest.chain,
         "pruned": manifest.pruned,
     }
-    return json.dumps(told, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    return _json(told | {_SUM: _sum_of(told)}) + b"\n"
 
 
 def from_bytes(text: bytes, key: str) -> Manifest:
@@ -132,9 +134,11 @@ def from_bytes(text: bytes, key: str) -> Manifest:
                 hint="Use a newer version.",
             )
         manifest = _understood(told)
+        # Manifests of the first recordings have no sum over all their fields.
+        sums = (told["rows"], told["ok"], told["chain"], told.get(_SUM, _sum_of(told)))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedFile(f"{key} is no manifest, or is damaged.", hint="See what else is: snapshot verify.") from error
-    if (told["rows"], told["ok"], told["chain"]) != (manifest.rows, manifest.ok, manifest.chain):
+    if sums != (manifest.rows, manifest.ok, manifest.chain, _sum_of(told)):
         raise DamagedFile(f"{key} has been altered: its own sums do not add up.")
     return manifest
 
@@ -185,17 +189,33 @@ def change_manifest(sink: Sink, series: Series, day: str, change: Callable[[Mani
     raise AssertionError("unreachable")
 
 
+def change_for_good(sink: Sink, series: Series, day: str, change: Callable[[Manifest | None], Manifest]) -> Manifest:
+    """Do as `change_manifest`, and see that the store has it: what is deleted next hangs on it.
+
+    Raises:
+        StoreUnavailable: the store accepted it and has not got it; also what `change_manifest` raises.
+    """
+    manifest = change_manifest(sink, series, day, change)
+    found = read_manifest(sink, series, day)
+    if found is None or change(found[0]) != found[0]:
+        raise StoreUnavailable(
+            f"{sink.name} accepted {manifest_key(series, day)} and does not have it.",
+            hint="Nothing was deleted. Run it again.",
+        )
+    return manifest
+
+
 def with_file(
     manifest: Manifest,
     entry: FileEntry,
     by_status: Mapping[str, int],
-    rows_of: Callable[[str], Iterable[Snapshot]],
+    rows_of: Callable[[str], Iterable[Snapshot | bytes]],
 ) -> Manifest:
     """Take a file into a manifest: behind the others without reading them, before one of them by reading all.
 
     Args:
         by_status: how many rows of the new file have which status.
-        rows_of: reads the rows of a file by its key; the new one is asked for, too.
+        rows_of: reads the rows, or their texts, of a file by its key; the new one is asked for, too.
 
     Raises:
         StoreConflict: a file with rows of the same time is there.
@@ -229,7 +249,7 @@ def add_file(
     series: Series,
     entry: FileEntry,
     by_status: Mapping[str, int],
-    rows_of: Callable[[str], Iterable[Snapshot]],
+    rows_of: Callable[[str], Iterable[Snapshot | bytes]],
 ) -> Manifest:
     """Name a file, which the store has already, in its day's manifest; return that.
 
@@ -295,9 +315,22 @@ def _days(sink: Sink) -> list[str]:
     return [name for name in sink.folders(ROOT) if is_day(name)]
 
 
+def _entry(entry: FileEntry) -> dict[str, Any]:
+    return {name: value for name, value in entry._asdict().items() if value is not None}
+
+
+def _json(told: Mapping[str, Any]) -> bytes:
+    return json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _sum_of(told: Mapping[str, Any]) -> str:
+    """Hash all fields: not everything that a manifest says can be found out again from the rows."""
+    return hashlib.sha256(_json({name: value for name, value in told.items() if name != _SUM})).hexdigest()
+
+
 def _understood(told: Any) -> Manifest:
     """Read the fields, each of its type."""
-    files = tuple(FileEntry(**{name: each[name] for name in FileEntry._fields}) for each in told["files"])
+    files = tuple(FileEntry(**{name: each.get(name) for name in FileEntry._fields}) for each in told["files"])
     previous = told["previous"]
     manifest = Manifest(
         Series(_of(str, told["series"]["venue"]), _of(str, told["series"]["symbol"])),
@@ -313,6 +346,8 @@ def _understood(told: Any) -> Manifest:
             _of(int, getattr(entry, name))
         for name in ("key", "sha256", "content_sha256"):
             _of(str, getattr(entry, name))
+        if entry.every_s is not None and _of(int, entry.every_s) < 1:
+            raise ValueError("no beat")
     if not is_day(manifest.day) or any(a.last_ns >= b.first_ns for a, b in itertools.pairwise(files)):
         raise ValueError("not in order")
     return manifest

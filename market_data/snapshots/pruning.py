@@ -8,7 +8,7 @@ from domain.errors import CrossbookError
 from domain.snapshots import Series
 from market_data.snapshots.chaining import manifests_of
 from market_data.snapshots.inventory import Held, Place, take_inventory
-from market_data.snapshots.manifest import Manifest, change_manifest
+from market_data.snapshots.manifest import Manifest, change_for_good
 from utils.persistence.sinks.base import Sink, StoreConflict
 
 
@@ -74,7 +74,7 @@ def _prunable(held: Held, manifest: Manifest) -> list[Prunable]:
 def _pruned(sink: Sink, day: Prunable) -> Pruned:
     place = day.place
     try:
-        manifest = change_manifest(sink, place.series, place.day, _marked)
+        manifest = change_for_good(sink, place.series, place.day, _marked)
         for entry in manifest.files:
             sink.delete(entry.key)
     except CrossbookError as error:

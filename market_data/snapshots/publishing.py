@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from domain.snapshots import SECOND_NS, SeriesFacts, Snapshot, encode
 from market_data.snapshots import parquet
+from market_data.snapshots.columns import time_of
 from market_data.snapshots.layout import DAY_S, day_of, file_key, manifest_key
 from market_data.snapshots.manifest import FileEntry, Manifest, add_file, read_manifest, refuse_if_closed, to_bytes
 from market_data.snapshots.parquet import DamagedFile, FileStat, SchemaError
@@ -55,10 +56,11 @@ class _Part(NamedTuple):
 def publish(
     sink: Sink,
     facts: SeriesFacts,
-    snapshots: Iterable[Snapshot],
+    snapshots: Iterable[Snapshot | bytes],
     *,
     workdir: Path,
     file_s: int = FILE_S,
+    every_s: int | None = None,
     wait: Callable[[float], None] = time.sleep,
 ) -> Published:
     """Store the rows of a series for good: when this returns, the store has each of them, checked.
@@ -66,28 +68,30 @@ def publish(
     Args:
         sink: the store.
         facts: what is kept with every file.
-        snapshots: in order of time; read once, one file's span after another, never held.
+        snapshots: in order of time, or their texts (`encode`), which is quicker; read once, one file's span after
+            another, never held.
         workdir: a folder of this machine for files on their way (it is made).
         file_s: seconds of time that a file holds; a day has to be a multiple.
+        every_s: the beat that the rows were recorded at (seconds), for their manifest; None where it is not known.
         wait: sleeps between tries (seconds).
 
     Raises:
         StoreConflict: the store has other rows of the same time, or a later day; nothing was overwritten.
         StoreError: the store does not do it (now); publish the same rows again.
-        SchemaError, DamagedFile: what the store has already cannot be read.
+        SchemaError, DamagedFile: what the store has already cannot be read, or what was written here.
         ValueError: rows are out of order, or `file_s` does not divide the day.
         OSError: there is no room for a file in `workdir`.
     """
     if file_s < 1 or DAY_S % file_s:
         raise ValueError(f"a day is no multiple of {file_s} seconds")
     started = time.monotonic()
-    work = _Work(sink, facts, wait)
+    work = _Work(sink, facts, every_s, wait)
     last_ns = -1
     _make_workdir(workdir)
     with tempfile.TemporaryDirectory(dir=workdir, prefix=_PREFIX) as folder:
-        for span, rows in itertools.groupby(snapshots, key=lambda row: row.time_ns // (file_s * SECOND_NS)):
+        for span, rows in itertools.groupby(snapshots, key=lambda row: time_of(row) // (file_s * SECOND_NS)):
             path = Path(folder) / f"{span}.parquet"
-            part = _Part(path, parquet.write_file(path, facts, rows))
+            part = _made(path, facts, rows)
             if part.stat.first_ns <= last_ns:
                 raise ValueError(f"{facts.series}: {part.stat.first_ns} does not come after {last_ns}")
             last_ns = part.stat.last_ns
@@ -115,10 +119,11 @@ def stored_rows(sink: Sink, key: str) -> Iterator[Snapshot]:
 class _Work:
     """One publication: where to, and what was done so far."""
 
-    def __init__(self, sink: Sink, facts: SeriesFacts, wait: Callable[[float], None]) -> None:
+    def __init__(self, sink: Sink, facts: SeriesFacts, every_s: int | None, wait: Callable[[float], None]) -> None:
         self.files = self.bytes = self.rows = self.already = 0
         self._sink = sink
         self._facts = facts
+        self._every_s = every_s
         self._wait = wait
 
     def bring(self, part: _Part) -> None:
@@ -183,17 +188,19 @@ class _Work:
         if count == part.stat.rows:
             return None
         path = part.path.with_suffix(f".{count}.parquet")
-        return _Part(path, parquet.write_file(path, self._facts, itertools.islice(_rows(part.path), count, None)))
+        return _made(path, self._facts, itertools.islice(_rows(part.path), count, None))
 
     def _name(self, key: str, part: _Part) -> None:
         """See that the store has the object, name it in the manifest, and see that the store has that."""
         series, stat = self._facts.series, part.stat
         self._ensure(key, part)
-        entry = FileEntry(key, stat.rows, stat.first_ns, stat.last_ns, stat.bytes, stat.sha256, stat.content_sha256)
+        entry = FileEntry(
+            key, stat.rows, stat.first_ns, stat.last_ns, stat.bytes, stat.sha256, stat.content_sha256, self._every_s
+        )
         day = day_of(stat.first_ns)
 
-        def rows_of(wanted: str) -> Iterable[Snapshot]:
-            return _rows(part.path) if wanted == key else stored_rows(self._sink, wanted)
+        def rows_of(wanted: str) -> Iterable[Snapshot | bytes]:
+            return parquet.read_texts(part.path) if wanted == key else stored_rows(self._sink, wanted)
 
         manifest = add_file(self._sink, series, entry, stat.by_status, rows_of)
         for attempt in range(ATTEMPTS):
@@ -251,6 +258,21 @@ def _make_workdir(workdir: Path) -> None:
         with suppress(FileNotFoundError):
             if time.time() - folder.stat().st_mtime > _ABANDONED_S:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _made(path: Path, facts: SeriesFacts, rows: Iterable[Snapshot | bytes]) -> _Part:
+    """Write rows as a file, and see that it gives them back to the letter: they will be forgotten here.
+
+    Raises:
+        DamagedFile: it does not.
+        ValueError, OSError: as `write_file`.
+    """
+    stat = parquet.write_file(path, facts, rows)
+    if parquet.content_read(path) != stat.content_sha256:
+        raise DamagedFile(
+            f"{path.name} does not give back the rows it was made of.", hint="The rows are kept here. Look at the disk."
+        )
+    return _Part(path, stat)
 
 
 def _rows(path: Path) -> Iterator[Snapshot]:

@@ -8,23 +8,29 @@ writing. Which files are opened at all follows from what the manifests say is in
 import math
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from domain.errors import CrossbookError, UsageError
-from market_data.snapshots.parquet import DamagedFile
-from market_data.snapshots.selecting import StoredFile, Window
-from market_data.snapshots.sources import filesystem_of
-from utils.persistence.sinks.base import Sink, StoreError
+from market_data.snapshots.columns import SCHEMA
+from market_data.snapshots.parquet import SCHEMA_KEY, DamagedFile, SchemaError, check_version
+from market_data.snapshots.selecting import LOOKS, StoredFile, Window, renewed, stored_files
+from market_data.snapshots.sources import filesystem_of, source_of
+from utils.persistence.sinks.base import Sink, StoreMissing, StoreUnavailable
 
 if TYPE_CHECKING:
     import duckdb
 
 BATCH = 10_000
 _FILE = re.compile(r"order_books/[^\s'\"]+\.parquet")
+_SCHEMA = re.compile(SCHEMA_KEY + rb"\x18.([0-9]+)", re.DOTALL)
+"""The schema as it stands in a Parquet footer: the key, the mark of a text that follows, its length, the text."""
+_END = 64 << 10
+"""What is read of a file's end, in bytes; the schema is in the last two thousand of them or so."""
 _HINT = "The views are books, levels and bbo; DESCRIBE books shows its columns."
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
@@ -50,6 +56,11 @@ _VIEWS = (
 )
 
 
+Failures = tuple[Sequence[CrossbookError], Sequence[CrossbookError]]
+"""What was found wrong with files, and what the store refused: libraries on the way make a text of it."""
+_NONE: Failures = ((), ())
+
+
 class Column(NamedTuple):
     """A column of an answer: its name and its DuckDB type."""
 
@@ -57,22 +68,67 @@ class Column(NamedTuple):
     type: str
 
 
+class Replaced(StoreUnavailable):
+    """Files were replaced, by `compact`, after a part of an answer had been given: it cannot be gone on with."""
+
+
 class Answer:
     """What a query answers: its columns at once, its rows as they are asked for."""
 
-    def __init__(self, connection: "duckdb.DuckDBPyConnection", sql: str, failures: list[StoreError]) -> None:
-        self._failures = failures
-        with self._telling():
-            self._found = _only_reading(connection, sql)
+    def __init__(self, sink: Sink, files: Sequence[StoredFile], sql: str, window: Window) -> None:
+        self._sink, self._sql, self._window = sink, sql, window
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._run(files)
         self.columns = [Column(*found) for found in zip(self._found.columns, map(str, self._found.types), strict=True)]
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Read the rows: text, numbers, lists and None; instants are UTC text, what is no number is None.
 
+        When files are gone, the manifests are read again, and the query is run again with what they name now.
+
         Raises:
             UsageError: the SQL fails on a row.
+            SchemaError, DamagedFile: a file cannot be read.
+            Replaced: files were replaced after the first rows were given.
             StoreError: the store does not give a file.
         """
+        for left in reversed(range(LOOKS)):
+            given = False
+            try:
+                for row in self._rows():
+                    given = True
+                    yield row
+                return
+            except (DamagedFile, StoreMissing) as error:
+                found = renewed(self._sink, self._files, self._window) if left else None
+                if found is None:
+                    raise
+                if given:
+                    raise Replaced("Files were replaced while they were read.", hint="Ask again.") from error
+            self._run(found)  # not above, where the error still holds on to what failed
+
+    def all_rows(self) -> list[tuple[Any, ...]]:
+        """Read all rows at once, whatever is replaced meanwhile; raises what `rows` does."""
+        for left in reversed(range(LOOKS)):
+            try:
+                return list(self.rows())
+            except Replaced:
+                if not left:
+                    raise
+                self._run(stored_files(self._sink, self._window))
+        raise AssertionError("unreachable")
+
+    def _run(self, files: Sequence[StoredFile]) -> None:
+        self._files = files
+        if self._connection is not None:
+            # An answer that failed, and is dropped while the next one runs, stops that for ever.
+            del self._found
+            self._connection.close()
+        self._connection, self._failures = _connected(self._sink, files, self._window)
+        with self._telling():
+            self._found: Any = _only_reading(self._connection, self._sql)
+
+    def _rows(self) -> Iterator[tuple[Any, ...]]:
         with self._telling():
             for batch in self._found.to_arrow_reader(BATCH):
                 columns = [map(plain_value, _microseconds(column).to_pylist()) for column in batch.columns]
@@ -86,8 +142,8 @@ class Answer:
         try:
             yield
         except (duckdb.Error, pa.ArrowException) as error:
-            if self._failures:
-                raise self._failures[0] from error
+            for failure in (*self._failures[0], *self._failures[1]):
+                raise failure from error
             raise _wrong(error) from None
 
 
@@ -106,8 +162,14 @@ def ask(sink: Sink, files: Sequence[StoredFile], sql: str, window: Window) -> An
     Raises:
         UsageError: the SQL is wrong, or does more than reading.
         DamagedFile: a file is missing or altered.
+        SchemaError: one is of a newer version.
         StoreError: the store does not give a file.
     """
+    return Answer(sink, files, sql, window)
+
+
+def _connected(sink: Sink, files: Sequence[StoredFile], window: Window) -> "tuple[duckdb.DuckDBPyConnection, Failures]":
+    """Open a DuckDB that has these files' rows and can do nothing else; what goes wrong comes into the list."""
     import duckdb
 
     dataset, failures = _dataset(sink, files)
@@ -117,7 +179,7 @@ def ask(sink: Sink, files: Sequence[StoredFile], sql: str, window: Window) -> An
     connection.register("stored", dataset)
     for statement in (*_VIEWS, *_CLOSED):
         connection.execute(statement)
-    return Answer(connection, sql, failures)
+    return connection, failures
 
 
 def _microseconds(column: Any) -> Any:
@@ -153,13 +215,50 @@ def plain_value(value: Any) -> Any:
     return str(value)
 
 
-def _dataset(sink: Sink, files: Sequence[StoredFile]) -> tuple[Any, list[StoreError]]:
+class _Checking:
+    """Reads of a store, and looks for a newer schema in what it reads: it would be taken for one of ours.
+
+    Nothing is asked for that a query does not need. Arrow is no help here: what it does in the threads in which it
+    opens files can wait for itself for ever.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self.newer: list[CrossbookError] = []
+
+    def read(self, key: str, start: int | None = None, end: int | None = None) -> bytes:
+        """Read a part of an object.
+
+        Raises:
+            SchemaError: it is of a newer version.
+            StoreError: the store does not give it.
+        """
+        content = self._sink.read(key, start, end)
+        found = _SCHEMA.search(content)
+        try:
+            check_version(found[1].decode() if found else str(SCHEMA), key)
+        except SchemaError as error:
+            self.newer.append(error)
+            raise
+        return content
+
+
+def _dataset(sink: Sink, files: Sequence[StoredFile]) -> tuple[Any, Failures]:
     """Build an Arrow data set; what is known of each file lets a filter skip it unopened."""
     import pyarrow.dataset as ds
 
     from market_data.snapshots.columns import schema
 
-    filesystem, failures = filesystem_of(sink, {file.key: file.bytes for file in files})
+    checking, failures = _Checking(sink), _NONE
+    sizes = {file.key: file.bytes for file in files}
+    if isinstance(source_of(sink, "", 0), Path):
+        filesystem, _ = filesystem_of(sink, sizes)
+        for file in files:  # Arrow opens these without us
+            with suppress(StoreMissing):  # if it is needed at all, that is said then
+                checking.read(file.key, max(0, file.bytes - _END), file.bytes)
+    else:
+        filesystem, refused = filesystem_of(cast(Sink, checking), sizes)
+        failures = (checking.newer, refused)
     # Without this, a flipped bit on the disk would be a wrong answer instead of an error.
     checked = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
     parquet = ds.ParquetFileFormat(default_fragment_scan_options=checked)

@@ -165,6 +165,11 @@ class Worker(threading.Thread):
     def _row(self, beat: int) -> Snapshot | None:
         """Take the row of a beat; None: told to end before it."""
         step = self._plan.step_ns
+        if (ahead_ns := beat - time.time_ns() - step) > _AHEAD_NS and self.log is not None and self.log.tally.last:
+            self._notice(
+                f"{self.series}: the clock was set back by about {ahead_ns // SECOND_NS} s;"
+                f" goes on at {rfc3339(beat // NS_PER_MS)}, so that no second is written twice"
+            )
         if not self._job.turns.mine(beat // step):
             words = self._job.turns.words(self._plan.every_s)
             return Snapshot(beat, RATE_LIMITED, words) if wait_until(beat, self._told) else None
@@ -254,13 +259,17 @@ class Recorder:
         gc.unfreeze()
 
     def _sync_loop(self) -> None:
+        shipped = False
         while not self._ended.wait((SYNC_AT_S - time.time()) % 1 or 1.0):
             for worker in self.workers:
                 if worker.log is not None and not worker.over:
                     worker.log.flush()
                     self._tell(worker)
-            # Each answer leaves a cycle that holds its body. What was there at the start is frozen, so this is quick.
+            # Each answer leaves a cycle that holds its body. What was loaded once is frozen, so this is quick.
             gc.collect()
+            if self.shipper.shipped and not shipped:  # Arrow and the store's client have been loaded
+                shipped = True
+                gc.freeze()
 
     def _tell(self, worker: Worker) -> None:
         """Say when rows cannot be written, and when they can again."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote
 
 from domain.errors import ConfigError, CrossbookError
-from domain.snapshots import Series, decode
+from domain.snapshots import Series
 from market_data.snapshots.spooling import (
     ENDED,
     STORING,
@@ -20,8 +20,9 @@ from market_data.snapshots.spooling import (
     SeriesLog,
     next_beat,
     started_ns,
+    whole,
 )
-from utils.persistence.spool import Contents, examine, read_header, records
+from utils.persistence.spool import Contents, NewerSpool, examine, read_header, records
 
 if TYPE_CHECKING:
     from utils.config.settings import StorageSettings
@@ -87,8 +88,9 @@ def to_stores(settings: "StorageSettings", workdir: Path) -> Ship:
 
         if heading.store not in opened:
             opened[heading.store] = open_store(heading.store, settings)
-        rows = map(decode, records(path))
-        done = publish(opened[heading.store], heading.facts, rows, workdir=workdir)
+        rows = whole(records(path), heading.plan, started_ns(path))
+        store, every_s = opened[heading.store], heading.plan.beat_s
+        done = publish(store, heading.facts, rows, workdir=workdir, every_s=every_s)
         return Shipped(done.files, done.bytes)
 
     return ship
@@ -108,8 +110,11 @@ def settle(folder: Path, now_ns: int) -> Settled:
     for place, path in enumerate(paths):
         try:
             contents = examine(path)
-            heading = Heading.of(contents.header)
+            heading = Heading.of(contents.header, path)
             after = next_beat(contents, heading, path)
+        except NewerSpool as error:
+            notes.append(error.message)
+            continue
         except (ConfigError, ValueError):
             path.rename(path.with_name(path.name + DAMAGED))
             notes.append(f"{path.name} cannot be read; it was renamed to {path.name}{DAMAGED}")
@@ -163,6 +168,8 @@ class Shipper:
                         self._ship_folder(folder, files)
                 except OSError as error:
                     self._failed(folder, (error.strerror or type(error).__name__).lower())
+                except Exception as error:  # noqa: BLE001 – rows stay in the spool, and other series are shipped
+                    self._failed(folder, f"internal error ({type(error).__name__}): {str(error)[:160]}")
 
     def left(self, own: Mapping[Path, Sequence[Path]]) -> list[Left]:
         """List what is still in the spool: of the caller's own files (see `ship_all`), and what nobody else is at."""
@@ -172,7 +179,7 @@ class Shipper:
                 files = [path for path in own.get(folder, ()) if path.exists()] if folder in own else _idle(folder)
                 if not files:
                     continue
-                heading = Heading.of(read_header(files[0]))
+                heading = Heading.of(read_header(files[0]), files[0])
                 size = sum(path.stat().st_size for path in files)
             except (OSError, ValueError, ConfigError):
                 continue  # nothing that can be shipped, or somebody else has shipped it just now
@@ -229,7 +236,10 @@ class Shipper:
                 contents = examine(path)
                 if contents.closing is None:
                     return  # what is not complete stays
-                heading = Heading.of(contents.header)
+                heading = Heading.of(contents.header, path)
+                if contents.damaged_bytes:
+                    lost = f"{contents.damaged_bytes} bytes of {path.name} are damaged; their rows become stopped"
+                    self._notice(f"{_named(folder)}: {lost}")
                 if contents.records:
                     done = self._ship(path, heading)
                     before = self.shipped.get(heading.facts.series, Shipped(0, 0))

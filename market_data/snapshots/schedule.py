@@ -33,6 +33,11 @@ class Plan(NamedTuple):
         """Nanoseconds from beat to beat."""
         return self.every_s * SECOND_NS
 
+    @property
+    def beat_s(self) -> int | None:
+        """Seconds from beat to beat; None for a run of one beat, which says nothing of the next."""
+        return None if self.end_ns is not None and self.count() <= 1 else self.every_s
+
     def taken_over(self, first_ns: int, ready_ns: int) -> "Plan":
         """Return the plan of a run that goes on at `first_ns`, where another one ended.
 

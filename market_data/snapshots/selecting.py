@@ -9,7 +9,7 @@ from domain.snapshots import Series, SeriesFacts, Snapshot
 from domain.spans import EVERY, span_ms
 from domain.time import NS_PER_MS, epoch_ms
 from market_data.snapshots.arrays import times_us
-from market_data.snapshots.columns import SNAPSHOT_COLUMNS, snapshots
+from market_data.snapshots.columns import SNAPSHOT_COLUMNS, US_NS, snapshots
 from market_data.snapshots.inventory import days_of, take_inventory
 from market_data.snapshots.layout import day_of, manifest_key, read_file_key, read_manifest_key
 from market_data.snapshots.manifest import Manifest, from_bytes
@@ -19,6 +19,8 @@ from utils.persistence.sinks.base import Sink, StoreMissing
 from utils.persistence.sinks.local import LocalSink
 
 FOR_EVER_NS = (1 << 63) - 1
+LOOKS = 5
+"""How often manifests are read again for an answer, because files that they named are gone."""
 _AT_ONCE = 8
 """How many manifests are asked of a bucket side by side."""
 
@@ -103,27 +105,50 @@ def stored_files(sink: Sink, window: Window, series: Series | None = None) -> li
     return sorted(inside, key=lambda file: (file.series, file.first_ns))
 
 
+def renewed(
+    sink: Sink, files: Iterable[StoredFile], window: Window, series: Series | None = None
+) -> list[StoredFile] | None:
+    """Read the manifests again, because one of these files cannot be read: `compact` may have replaced it.
+
+    Returns:
+        The files of the window now; None where all of these are still named, so that something is really wrong.
+
+    Raises:
+        SchemaError, DamagedFile, StoreError: as `stored_files`.
+    """
+    found = stored_files(sink, window, series)
+    return None if {file.key for file in files} <= {file.key for file in found} else found
+
+
 def facts_of_file(sink: Sink, file: StoredFile) -> SeriesFacts:
-    """Read the facts that a file carries.
+    """Read the facts that a file carries, or the one that has replaced it.
 
     Raises:
         SchemaError, DamagedFile, StoreError: the file cannot be read.
     """
-    return read_file(source_of(sink, file.key, file.bytes))[0]
+    for left in reversed(range(LOOKS)):
+        try:
+            return read_file(source_of(sink, file.key, file.bytes))[0]
+        except (DamagedFile, StoreMissing):
+            found = renewed(sink, [file], Window(file.first_ns, file.last_ns + 1), file.series) if left else None
+            if not found:
+                raise
+            file = found[-1]
+    raise AssertionError("unreachable")
 
 
 def tables_of(sink: Sink, files: Iterable[StoredFile], window: Window) -> Callable[[list[str]], Iterator[Any]]:
     """Return what reads some columns of these files, an Arrow table a row group, without what is outside of the window.
+
+    The column `time` has to be one of them. Files that `compact` replaces meanwhile are read out of the new one.
 
     Raises (while reading):
         SchemaError, DamagedFile, StoreError: a file cannot be read.
     """
 
     def tables(columns: list[str]) -> Iterator[Any]:
-        for file in files:
-            source = source_of(sink, file.key, file.bytes)
-            for table in read_columns(source, columns, since_ns=window.since_ns, until_ns=window.until_ns):
-                yield _inside(table, window) if "time" in columns else table
+        for _, found in _Reading(sink, files, window, columns).files():
+            yield from found
 
     return tables
 
@@ -131,14 +156,56 @@ def tables_of(sink: Sink, files: Iterable[StoredFile], window: Window) -> Callab
 def snapshots_of(
     sink: Sink, files: Sequence[StoredFile], window: Window
 ) -> Iterator[tuple[SeriesFacts, Iterator[Snapshot]]]:
-    """Read the snapshots of these files that are in the window, each file's with its facts.
+    """Read the snapshots of these files that are in the window, each file's with its facts; all, before the next.
 
     Raises (while reading):
         SchemaError, DamagedFile, StoreError: a file cannot be read.
     """
-    for file in files:
-        tables = tables_of(sink, [file], window)(list(SNAPSHOT_COLUMNS))
+    for file, tables in _Reading(sink, files, window, list(SNAPSHOT_COLUMNS)).files():
         yield facts_of_file(sink, file), (found for table in tables for found in snapshots(table))
+
+
+class _Reading:
+    """Files that are read one after another; where `compact` replaces some meanwhile, it goes on in what it made."""
+
+    def __init__(self, sink: Sink, files: Iterable[StoredFile], window: Window, columns: list[str]) -> None:
+        self._sink = sink
+        self._todo = list(files)
+        self._window = window
+        self._columns = columns
+        self._series: Series | None = None
+        self._since_ns = window.since_ns
+        self._looks = LOOKS
+
+    def files(self) -> Iterator[tuple[StoredFile, Iterator[Any]]]:
+        """Read each file, an Arrow table a row group."""
+        while self._todo:
+            file = self._todo.pop(0)
+            if file.series != self._series:
+                self._series, self._since_ns = file.series, self._window.since_ns
+            yield file, self._tables(file)
+
+    def _tables(self, file: StoredFile) -> Iterator[Any]:
+        while True:
+            until_ns = self._window.until_ns
+            source = source_of(self._sink, file.key, file.bytes)
+            try:
+                for table in read_columns(source, self._columns, since_ns=self._since_ns, until_ns=until_ns):
+                    part = _inside(table, Window(self._since_ns, until_ns))
+                    if len(part):
+                        self._since_ns = int(times_us(part)[-1]) * US_NS + 1
+                    yield part
+                return
+            except (DamagedFile, StoreMissing):
+                self._looks -= 1
+                rest = Window(self._since_ns, self._window.until_ns)
+                found = renewed(self._sink, [file], rest, file.series) if self._looks else None
+                if found is None:
+                    raise
+            self._todo = found + [each for each in self._todo if each.series != file.series]
+            if not found:
+                return
+            file = self._todo.pop(0)
 
 
 def _inside(table: Any, window: Window) -> Any:

@@ -10,10 +10,10 @@ from market_data.snapshots.columns import SNAPSHOT_COLUMNS, US_NS, snapshots
 from market_data.snapshots.coverage import second_text
 from market_data.snapshots.inventory import days_of
 from market_data.snapshots.layout import day_of
-from market_data.snapshots.manifest import FileEntry, read_manifest
+from market_data.snapshots.manifest import FileEntry, Manifest, read_manifest
 from market_data.snapshots.parquet import DamagedFile, read_columns, read_file
 from market_data.snapshots.sources import source_of
-from utils.persistence.sinks.base import Sink
+from utils.persistence.sinks.base import Sink, StoreMissing
 
 
 class Pruned(CrossbookError):
@@ -56,13 +56,26 @@ def book_at(sink: Sink, series: Series, at_ns: int | None = None) -> Shown:
         earliest = manifest.files[0].first_ns
         if (last_day is not None and day > last_day) or (at_ns is not None and earliest > at_ns):
             continue
-        if manifest.pruned:
-            raise Pruned(f"The rows of {series} on {day} were pruned.", hint="See what there is: snapshot list.")
-        entry = next(each for each in reversed(manifest.files) if at_ns is None or each.first_ns <= at_ns)
-        return _row(sink, entry, entry.last_ns if at_ns is None else at_ns)._replace(at_ns=at_ns)
+        return _of_day(sink, manifest, at_ns)
     if earliest is None:
         raise UsageError(f"The store has nothing of {series}.", hint="See what it has: snapshot list.")
     raise UsageError(f"Nothing of {series} was recorded so early.", hint=f"It begins at {second_text(earliest)}.")
+
+
+def _of_day(sink: Sink, manifest: Manifest, at_ns: int | None) -> Shown:
+    """Read the last row of a day that is not after an instant; when its file was replaced meanwhile, of the new one."""
+    series, day = manifest.series, manifest.day
+    while True:
+        if manifest.pruned:
+            raise Pruned(f"The rows of {series} on {day} were pruned.", hint="See what there is: snapshot list.")
+        entry = next(each for each in reversed(manifest.files) if at_ns is None or each.first_ns <= at_ns)
+        try:
+            return _row(sink, entry, entry.last_ns if at_ns is None else at_ns)._replace(at_ns=at_ns)
+        except (DamagedFile, StoreMissing):
+            found = read_manifest(sink, series, day)
+            if found is None or (found[0].files == manifest.files and not found[0].pruned):
+                raise
+            manifest = found[0]
 
 
 def _row(sink: Sink, entry: FileEntry, at_ns: int) -> Shown:

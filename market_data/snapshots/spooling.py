@@ -8,7 +8,7 @@ import fcntl
 import os
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,14 +16,16 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from domain.snapshots import OK, SECOND_NS, STOPPED, UNAVAILABLE, Series, SeriesFacts, Snapshot, decode, encode
+from market_data.snapshots.columns import time_of
 from market_data.snapshots.schedule import Plan
-from utils.persistence.spool import Contents, Spool
+from utils.persistence.spool import Contents, Spool, newer
 
 SCHEMA = 1
 SUFFIX = ".spool"
 RECORDING, STORING = "recording.lock", "storing.lock"
 HELD_UP = "the recorder was held up"
 ENDED = "the recording ended without warning"
+DAMAGED_ROW = "its row was damaged on the disk"
 ON_TIME_NS = 100_000_000
 """A book that was received this soon after its second is on time."""
 _KEPT_ROWS = 60
@@ -42,14 +44,18 @@ class Heading(NamedTuple):
         return {"schema": SCHEMA, "facts": self.facts._asdict(), "plan": self.plan._asdict(), "store": self.store}
 
     @classmethod
-    def of(cls, header: dict[str, Any]) -> "Heading":
+    def of(cls, header: dict[str, Any], path: Path) -> "Heading":
         """Read a file's header.
 
         Raises:
-            ValueError: it is none, or of a newer version.
+            NewerSpool: it is of a newer version.
+            ValueError: it is none.
         """
-        if header.get("schema") != SCHEMA:
-            raise ValueError("a spool file of another version")
+        schema = header.get("schema")
+        if type(schema) is int and schema > SCHEMA:
+            raise newer(path)
+        if schema != SCHEMA:
+            raise ValueError("not the header of a recording")
         try:
             return cls(SeriesFacts(**header["facts"]), Plan(**header["plan"]), str(header["store"]))
         except (KeyError, TypeError) as error:
@@ -274,6 +280,17 @@ class SeriesLog:
             return False
         self.trouble = None
         return True
+
+
+def whole(rows: Iterable[bytes], plan: Plan, first_ns: int) -> Iterator[bytes]:
+    """Yield a file's records, and a `stopped` row for each beat in between that has none: it was damaged."""
+    beat = first_ns
+    for row in rows:
+        time_ns = time_of(row)
+        for missing in range(beat, time_ns, plan.step_ns):
+            yield encode(Snapshot(missing, STOPPED, DAMAGED_ROW))
+        yield row
+        beat = time_ns + plan.step_ns
 
 
 def next_beat(contents: Contents, heading: Heading, path: Path) -> int:

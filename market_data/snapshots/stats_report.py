@@ -1,5 +1,6 @@
-"""The answer to `snapshot stats` as JSON and as tables, and its picture."""
+"""The answer to `snapshot stats` as JSON, as a table and as CSV, and its picture."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from domain.errors import UsageError
@@ -10,22 +11,28 @@ from market_data.snapshots.stats import DEPTH, IMPACT, Asked, Period, StatsAnswe
 from utils.rendering import Report, Table
 
 ALL = "all"
+NS_PER_MINUTE = 60 * SECOND_NS
 
 
 def stats_report(answer: StatsAnswer) -> Report:
     """Put an answer into a report: a row a period, and one of all together."""
-    asked, (base, quote) = answer.asked, answer.currencies
+    asked, (_, quote) = answer.asked, answer.currencies
     headers = ["from (UTC)", "seconds", "good", "mid", "spread bps", "median", "p95"]
     if DEPTH in asked.measures:
-        headers += [f"bids {base}", f"bids {quote}", f"asks {base}", f"asks {quote}", "imbalance"]
+        headers += [f"bids {quote}", f"asks {quote}", "imbalance"]
     if IMPACT in asked.measures:
         headers += ["buy bps", "sell bps"]
-    periods = [*answer.periods, answer.total] if answer.periods else []
-    rows = [_cells(answer, period) for period in periods]
+    rows = [_cells(answer, period) for period in _periods(answer)]
     title = f"{answer.facts.venue} {answer.facts.symbol}"
-    return Report(
-        record(answer), [Table(headers, rows, title, "l" + "r" * (len(headers) - 1))], _summary(answer), answer.notes
-    )
+    table = Table(headers, rows, title, "l" + "r" * (len(headers) - 1))
+    return Report(record(answer), [table], _summary(answer), answer.notes)
+
+
+def stats_csv(answer: StatsAnswer) -> Report:
+    """Put an answer into a report whose table is for machines: the JSON's fields as columns (`spread_bps.mean`)."""
+    rows = [dict(_flat(_period_record(answer, period))) for period in _periods(answer)]
+    rows = [row if row["from"] else row | {"from": ALL} for row in rows]
+    return Report(record(answer), [Table(list(rows[0]) if rows else [], [list(row.values()) for row in rows])])
 
 
 def nothing_report(series: Series, asked: Asked) -> Report:
@@ -74,28 +81,42 @@ def plot_stats(answer: StatsAnswer, path: str) -> str:
         size = f"{answer.asked.quote:,.10g} {answer.currencies[1]}"
         lines[f"buying {size}"] = [period.buy_bps for period in answer.periods]
         lines[f"selling {size}"] = [period.sell_bps for period in answer.periods]
+    drawn = {name: line for name, line in lines.items() if any(value is not None for value in line)}
     starts = [(period.start_ns or 0) / NS_PER_MS for period in answer.periods]
-    if not any(value is not None for line in lines.values() for value in line):
+    if not drawn:
         raise UsageError("There is nothing to draw: no second has a good book.")
     facts = answer.facts
     subtitle = f"{facts.venue} · good books only · a step is {_span(width_ms)}"
-    periods_chart(path, f"{facts.symbol}: what trading cost", subtitle, starts, width_ms, lines, "bps of the mid")
-    return f"The picture is in {path}."
+    periods_chart(path, f"{facts.symbol}: what trading cost", subtitle, starts, width_ms, drawn, "bps of the mid")
+    left_out = [name for name in lines if name not in drawn]
+    return f"The picture is in {path}." + (f" Nothing to draw: {', '.join(left_out)}." if left_out else "")
+
+
+def _periods(answer: StatsAnswer) -> list[Period]:
+    return [*answer.periods, answer.total] if answer.periods else []
+
+
+def _flat(record: dict[str, Any], within: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in record.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{within}{name}.")
+        else:
+            yield f"{within}{name}", value
 
 
 def _cells(answer: StatsAnswer, period: Period) -> list[Any]:
     asked = answer.asked
+    digits = 16 if asked.per_ns % NS_PER_MINUTE == 0 else 19
     cells: list[Any] = [
-        ALL if period.start_ns is None else rfc3339(period.start_ns // NS_PER_MS)[:16].replace("T", " "),
+        ALL if period.start_ns is None else rfc3339(period.start_ns // NS_PER_MS)[:digits].replace("T", " "),
         period.rows,
         share_text(period.ok, period.rows),
         _number(period.mid_last, 8),
         *(_number(value, 4) for value in (period.spread_mean, period.spread_median, period.spread_p95)),
     ]
     if DEPTH in asked.measures:
-        for (base, quote), cut in zip((period.bids, period.asks), period.cut, strict=True):
-            mark = "*" if cut else ""
-            cells += [_marked(_number(base, 5), mark), _marked(_number(quote, 5), mark)]
+        for (_, quote), cut in zip((period.bids, period.asks), period.cut, strict=True):
+            cells.append(_marked(_number(quote, 5), "*" if cut else ""))
         cells.append(None if period.imbalance is None else f"{period.imbalance:+.3f}")
     if IMPACT in asked.measures:
         for bps, short in zip((period.buy_bps, period.sell_bps), period.short, strict=True):

@@ -10,11 +10,11 @@ from connectors.base import Connector
 from connectors.endpoints import split_url
 from connectors.guard import Guard
 from connectors.http import ConnectTimedOut, HttpClient, Request
-from domain.books import Book, Levels
+from domain.books import Book
 from domain.errors import CrossbookError, RateLimited, TimedOut
 from domain.instruments import Instrument
-from domain.money import BadNumber, plain
-from domain.snapshots import LATE, OK, RATE_LIMITED, SECOND_NS, UNAVAILABLE, WITH_BOOK, Level, Snapshot
+from domain.money import BadNumber
+from domain.snapshots import LATE, OK, RATE_LIMITED, SECOND_NS, UNAVAILABLE, WITH_BOOK, Snapshot
 from market_data.quotes import age_ms, judged
 from market_data.snapshots.rates import cost_of
 
@@ -165,7 +165,7 @@ class Taker:
         if status not in WITH_BOOK:
             return Snapshot(beat_ns, UNAVAILABLE, reason, received, venue_time, book.sequence)
         why = None if status == OK else reason
-        sides = (_levels(side, self._depth) for side in (book.bids, book.asks))
+        sides = (side.top(self._depth).texts() for side in (book.bids, book.asks))
         return Snapshot(beat_ns, status, why, received, venue_time, book.sequence, *sides)
 
     @staticmethod
@@ -180,15 +180,6 @@ class Taker:
 def until_ns(beat_ns: int, step_ns: int) -> int:
     """Return until when a beat's answer is waited for."""
     return beat_ns + min(step_ns - _SPARE_NS, LONGEST_NS)
-
-
-def _levels(side: Levels, depth: int) -> tuple[Level, ...]:
-    """Write the best levels of a side as canonical text; a level of size 0 is not there.
-
-    Raises:
-        BadNumber: a level that cannot be read, or levels in no order.
-    """
-    return tuple((plain(price), plain(size)) for price, size in side.top(depth) if size)
 
 
 def _monotonic(moment_ns: int) -> float:

@@ -13,7 +13,7 @@ from domain.errors import CrossbookError
 from domain.exit_codes import ExitCode
 from domain.snapshots import SECOND_NS, Series, SeriesFacts, encode
 from market_data.snapshots.chaining import Link, chain_findings, link_of, manifests_of
-from market_data.snapshots.coverage import Coverage, beat_s
+from market_data.snapshots.coverage import Coverage, beats_s
 from market_data.snapshots.fetching import Fetched, fetched
 from market_data.snapshots.inventory import Held, Inventory, grouped, look_again, take_inventory
 from market_data.snapshots.layout import day_of, manifest_key, read_file_key
@@ -158,7 +158,7 @@ class _Day:
         before = self._earlier.manifest if self._earlier else None
         if before is not None and before.files and manifest.files:
             apart = (manifest.files[0].first_ns - before.files[-1].last_ns) // SECOND_NS
-            silent = apart - max(beat_s(before.files), beat_s(manifest.files))
+            silent = apart - beats_s(before.files)[-1]
             proof.silent_s = silent if silent > 0 else None
 
     def _look_at(self, entry: FileEntry, quick: bool, progress: Progress) -> None:
@@ -194,6 +194,7 @@ class _Day:
         if self._facts is not None and facts != self._facts:
             self._proof.notes.append(f"{entry.key}: {_changes(self._facts, facts)} from here on.")
         self._facts = facts
+        self._coverage.begin(entry.every_s)
         digest, count, day = hashlib.sha256(), 0, self._held.place.day
         for snapshot in rows:
             if snapshot.time_ns <= self._last_ns or day_of(snapshot.time_ns) != day:

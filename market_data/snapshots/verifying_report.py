@@ -1,11 +1,13 @@
 """The answer to `snapshot verify` as JSON, as tables and as a picture."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from domain.errors import UsageError
 from domain.snapshots import LATE, RATE_LIMITED, STATUSES
 from market_data.snapshots.coverage import share_text
+from market_data.snapshots.listing_report import EMPTY
 from market_data.snapshots.proof import PRUNED, STATES, WHOLE, DayProof, Proof
 from market_data.snapshots.sizes import bytes_text, counted
 from utils.plotting.coverage import coverage_chart
@@ -13,11 +15,13 @@ from utils.rendering import Report, Table
 
 SHOWN = 20
 """How many findings, notes or keys of a kind people are shown; JSON has all that are known."""
+_GAPS = ("late", "unavailable", "limited", "stopped", "other", "not recorded")
+_HEADERS = ("venue", "symbol", "day", "state", "expected", "ok", "coverage", *_GAPS, "files", "size")
 _OTHERS = tuple(status for status in STATUSES if status not in ("ok", LATE, RATE_LIMITED, "unavailable", "stopped"))
 
 
-def verify_report(proof: Proof, notes: list[str]) -> Report:
-    """Put a proof into a report; CSV has a row a series and day."""
+def verify_report(proof: Proof, notes: list[str], *, every_column: bool = False) -> Report:
+    """Put a proof into a report; a kind of gap that nothing has is left out unless `every_column` (CSV)."""
     states = [day.state for day in proof.days]
     record = {
         "store": proof.store,
@@ -27,7 +31,7 @@ def verify_report(proof: Proof, notes: list[str]) -> Report:
         "foreign": list(proof.foreign),
         "foreign_count": proof.foreign_count,
     }
-    tables = [_days(proof)]
+    tables = [_days(proof, every_column=every_column)]
     if any(day.findings for day in proof.days):
         tables.append(_findings(proof))
     return Report(record, tables, list(_summary(proof)), [*_besides(proof), *notes], proof.exit_code)
@@ -53,13 +57,16 @@ def plot_proof(proof: Proof, path: str) -> str:
     return f"The picture is in {path}.{left_out}"
 
 
-def _days(proof: Proof) -> Table:
-    headers = (
-        "venue", "symbol", "day", "state", "expected", "ok", "coverage", "late", "unavailable", "limited", "stopped",
-        "other", "not recorded", "files", "size",
-    )  # fmt: skip
+def _days(proof: Proof, *, every_column: bool) -> Table:
+    rows = [_cells(day) for day in proof.days]
+    kept = [
+        place
+        for place, name in enumerate(_HEADERS)
+        if every_column or name not in _GAPS or any(row[place] for row in rows)
+    ]
     title = f"snapshot verify  {proof.store}{'  (quick: no rows were read)' if proof.quick else ''}"
-    return Table(headers, [_cells(day) for day in proof.days], title, "llllrrrrrrrrrrr")
+    align = "".join("llllrrrrrrrrrrr"[place] for place in kept)
+    return Table([_HEADERS[place] for place in kept], [[row[place] for place in kept] for row in rows], title, align)
 
 
 def _cells(day: DayProof) -> list[Any]:
@@ -90,7 +97,7 @@ def _findings(proof: Proof) -> Table:
 
 def _summary(proof: Proof) -> Iterator[str]:
     if not proof.days:
-        yield "There is nothing in the store."
+        yield EMPTY
         return
     wrong = sum(bool(day.findings) for day in proof.days)
     pruned = sum(day.state == PRUNED for day in proof.days)
@@ -114,7 +121,7 @@ def _besides(proof: Proof) -> Iterator[str]:
     for day in proof.days:
         name = f"{day.place.series} {day.place.day}"
         if day.silent_s:
-            yield f"{name}: nothing was recorded in the {counted(day.silent_s, 'second')} before."
+            yield f"{name}: nothing was recorded in the {timedelta(seconds=day.silent_s)} (h:mm:ss) before."
         if day.unnamed and not day.findings:
             yield f"{name}: no manifest names {_few(day.unnamed)}. snapshot compact clears what it has left behind."
         if day.remains:

@@ -1,6 +1,7 @@
 """The whole kill tests; each prints its count, and exits 1 where anything is wrong.
 
 `python -m tests.chaos --runs 1000`: orders. `python -m tests.chaos recorder --runs 200`: recordings.
+`python -m tests.chaos compact --runs 100`: compacting and pruning.
 """
 
 import argparse
@@ -25,14 +26,14 @@ def main() -> int:
     """Run one of them."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("orders", "recorder"), default="orders")
+    parser.add_argument("what", nargs="?", choices=tuple(TESTS), default="orders")
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--venue", help="orders at this venue only")
     options = parser.parse_args()
     say(f"Seed {options.seed}; {options.runs} runs.")
     with tempfile.TemporaryDirectory() as folder:
-        wrong = (recordings if options.what == "recorder" else orders)(Path(folder), options)
+        wrong = TESTS[options.what](Path(folder), options)
     for line in wrong:
         say(line)
     return 1 if wrong else 0
@@ -64,6 +65,24 @@ def recordings(home: Path, options: argparse.Namespace) -> list[str]:
     say(f"Ends: {listed(recordings.count.where)}.")
     say(f"Requests to the store that a fault befell: {listed(recordings.count.befell)}.")
     return recordings.count.wrong
+
+
+def keepers(home: Path, options: argparse.Namespace) -> list[str]:
+    """Kill `snapshot compact` and `snapshot prune`; return what was wrong."""
+    from tests.chaos.keeper import Keepers
+    from tests.chaos.recorder_store import running
+
+    with running() as (door, url):
+        keepers = Keepers(home, door, url, options.seed)
+        started = time.monotonic()
+        for count in keepers.run(options.runs):
+            say(f"{time.monotonic() - started:6.0f} s  {count}")
+    say(f"Ends: {listed(keepers.count.where)}.")
+    say(f"Requests to the store that a fault befell: {listed(door.befell)}.")
+    return keepers.count.wrong
+
+
+TESTS = {"orders": orders, "recorder": recordings, "compact": keepers}
 
 
 def listed(count: "Counter[str]") -> str:

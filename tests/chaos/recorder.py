@@ -25,14 +25,20 @@ from market_data.snapshots.publishing import stored_rows
 from market_data.snapshots.recovering import spool_root, spools
 from market_data.snapshots.spooling import SeriesLock, folder_of
 from market_data.snapshots.verifying import Asked, verify
-from tests.chaos.recorder_store import AFTER, ALL, BEFORE, BUCKET, FORGETS, LOSES, MOODS, PREFIX, Door, Guest
+from tests.chaos.recorder_store import AFTER, ALL, AWAY, BEFORE, BUCKET, FORGETS, LOSES, MOODS, PREFIX, Door, Guest
 from tests.simfixture import Simulator
+from utils.persistence.sinks.local import LocalSink
 from utils.persistence.sinks.s3 import Options, S3Sink
 from utils.persistence.spool import examine, records
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CREWS = (Series("okx", "BTC/USDT"), Series("binance", "ETH/USDT"), Series("bybit", "BTC/USDT:USDT"))
-"""What is recorded; one crew a series, side by side, in one home and one store."""
+"""What is recorded; one crew a series, side by side, in one home, into one bucket, and the last into a folder."""
+IN_A_FOLDER = CREWS[-1]
+AWAY_OF, AWAY_FOR = 10, 4
+"""The bucket is away for so many runs of a crew, one after another, of so many."""
+CHANGES = (1, 60)
+"""At which of its changes in the folder a process is killed."""
 PATIENCE_S, UNHURT_S = 8.0, 25.0
 """A run that still lives then is killed; one that nobody was to kill may take longer."""
 DIES_S, DIES_AT = (0.3, 6.0), (2, 28)
@@ -88,6 +94,7 @@ class Run(NamedTuple):
     key: str
     process: "subprocess.Popen[bytes]"
     guest: Guest
+    dies_at: int | None
     dice: random.Random
     limit_s: float
 
@@ -146,6 +153,7 @@ class Recordings:
         self._crews = crews
         self.count = Count()
         self._home = home
+        self._folder = home / "folder"
         self._door = door
         self._url = url
         self._seed = seed
@@ -191,7 +199,8 @@ class Recordings:
                 self.count.runs += 1
                 self.count.killed += code < 0
                 self.count.relieved += code < 0 and follower is not None
-                self.count.where[current.guest.died or ("at a time" if code < 0 else f"lived: exit {code}")] += 1
+                killed = current.guest.died or ("before a change of a folder" if current.dies_at else "at a time")
+                self.count.where[killed if code < 0 else f"lived: exit {code}"] += 1
             current = follower or (self._start(series, todo.pop(0)) if todo else None)
 
     def _live(self, series: Series, run: Run, follower: int | None) -> Run | None:
@@ -212,21 +221,28 @@ class Recordings:
     def _start(self, series: Series, number: int) -> Run:
         dice = random.Random(f"{self._seed}/{number}")
         luck, mood, length = dice.random(), dice.choice((*MOODS, ALL, LOSES, FORGETS)), dice.choice(("1s", "2s", "3s"))
-        dies_at, limit_s = None, PATIENCE_S
+        if series != IN_A_FOLDER and number // len(self._crews) % AWAY_OF >= AWAY_OF - AWAY_FOR:
+            mood = AWAY
+        dies_at, change, limit_s = None, None, PATIENCE_S
         if luck < UNHURT:
             limit_s = UNHURT_S
         elif luck < UNHURT + BY_REQUEST:
             dies_at = (dice.randrange(*DIES_AT), dice.choice((BEFORE, AFTER)))
+            change = dice.randrange(*CHANGES) if series == IN_A_FOLDER else None
         else:
             limit_s, length = dice.uniform(*DIES_S), dice.choice((length, "1h"))
         holder: list[subprocess.Popen[bytes]] = []
         guest = self._door.guests[f"RUN{number}"] = Guest(dice, mood, dies_at, lambda: holder[0].kill())
-        holder.append(self._process(series, f"RUN{number}", "--for", length))
-        return Run(f"RUN{number}", holder[0], guest, dice, limit_s)
+        holder.append(self._process(series, f"RUN{number}", "--for", length, dies_at=change))
+        return Run(f"RUN{number}", holder[0], guest, change, dice, limit_s)
 
-    def _process(self, series: Series, key: str, *arguments: str) -> "subprocess.Popen[bytes]":
-        ahead = {"CHAOS_AHEAD_S": str(self._ahead_s)}
-        program = ["-m", "tests.chaos.recorder_main"] if self._ahead_s else ["main.py"]
+    def _process(
+        self, series: Series, key: str, *arguments: str, dies_at: int | None = None
+    ) -> "subprocess.Popen[bytes]":
+        told = {"CHAOS_AHEAD_S": str(self._ahead_s), "CHAOS_STORE": str(self._folder)}
+        told |= {} if dies_at is None else {"CHAOS_DIES_AT": str(dies_at)}
+        program = ["-m", "tests.chaos.dying_main"] if self._ahead_s or dies_at else ["main.py"]
+        store = str(self._folder) if series == IN_A_FOLDER else f"s3://{BUCKET}/{PREFIX}"
         line = [
             sys.executable,
             *program,
@@ -241,9 +257,9 @@ class Recordings:
         keys = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
         with self._log(series, key).open("wb") as log:
             return subprocess.Popen(
-                [*line, "--to", f"s3://{BUCKET}/{PREFIX}", "--env", "sim", "--json"],
+                [*line, "--to", store, "--env", "sim", "--json"],
                 cwd=ROOT,
-                env={**os.environ, **ahead, **keys, "CROSSBOOK_HOME": str(self._home)},
+                env={**os.environ, **told, **keys, "CROSSBOOK_HOME": str(self._home)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
@@ -289,20 +305,21 @@ class Recordings:
     def check(self) -> list[str]:
         """Hold the store against what was seen, and let `snapshot verify` look at it; return what is wrong."""
         with owner():
-            sink = S3Sink(BUCKET, PREFIX, Options(self._url, "us-east-1"))
-            proof = verify(sink, Asked())
+            days = []
             stored: dict[Series, list[Snapshot]] = {series: [] for series in self._crews}
-            for found in sink.list():
-                name = read_file_key(found.key)
-                if name is not None:
-                    stored[name.series] += stored_rows(sink, found.key)
-        wrong = [f"verify: {finding.kind}: {finding.what}" for day in proof.days for finding in day.findings]
-        wrong += [f"verify: {key} is named by no manifest" for day in proof.days for key in day.unnamed]
-        self.count.days, self.count.unseen = len(proof.days), 0
+            for sink in (S3Sink(BUCKET, PREFIX, Options(self._url, "us-east-1")), LocalSink(self._folder)):
+                days += verify(sink, Asked()).days
+                for found in sink.list():
+                    name = read_file_key(found.key)
+                    if name is not None:
+                        stored[name.series] += stored_rows(sink, found.key)
+        wrong = [f"verify: {finding.kind}: {finding.what}" for day in days for finding in day.findings]
+        wrong += [f"verify: {key} is named by no manifest" for day in days for key in day.unnamed]
+        self.count.days, self.count.unseen = len(days), 0
         self.count.stored = sum(len(rows) for rows in stored.values())
         for series in self._crews:
             wrong += self._compare(series, stored[series])
-        listed = sum(day.rows for day in proof.days)
+        listed = sum(day.rows for day in days)
         if listed != self.count.stored:
             wrong.append(f"manifests count {listed} rows, files hold {self.count.stored}")
         return wrong + self._witness.wrong

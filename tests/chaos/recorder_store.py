@@ -19,11 +19,13 @@ from moto.server import ThreadedMotoServer
 
 BUCKET = "books"
 PREFIX = "recorded"
-WELL, UNAVAILABLE, LOSES, SLOW, REFUSES, FORGETS, ALL = (
-    "well", "unavailable", "loses", "slow", "refuses", "forgets", "all",
+WELL, UNAVAILABLE, LOSES, SLOW, REFUSES, FORGETS, ALL, AWAY = (
+    "well", "unavailable", "loses", "slow", "refuses", "forgets", "all", "away",
 )  # fmt: skip
 MOODS = (WELL, UNAVAILABLE, LOSES, SLOW, REFUSES, FORGETS, ALL)
-"""How the store is during a run. `loses`: says that it has what it has not. `forgets`: does it, and does not answer."""
+"""How the store is during a run. `loses`: says that it has what it has not. `forgets`: does it, and does not answer.
+
+`away`, which is none of them, befalls every request: no answer at all."""
 SHARE = 0.25
 """Share of the requests that a mood befalls."""
 SLOW_S = (0.05, 1.5)
@@ -51,6 +53,8 @@ class Guest:
         """Take a request: its number, what befalls it, and how long it takes more (seconds)."""
         with self._lock:
             self.requests += 1
+            if self._mood == AWAY:
+                return self.requests, AWAY, 0.0
             luck, mood = self._dice.random(), self._mood
             if mood == ALL:
                 mood = self._dice.choice(MOODS[1:-1])
@@ -89,7 +93,7 @@ class Door:
         number, mood, seconds = guest.comes(environ["REQUEST_METHOD"])
         what = _named(environ)
         self.befell[mood] += mood != WELL
-        if guest.dies(number, BEFORE, what):
+        if guest.dies(number, BEFORE, what) or mood == AWAY:
             raise ConnectionResetError
         time.sleep(seconds)  # the fault itself
         if mood == UNAVAILABLE:

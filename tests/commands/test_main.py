@@ -1,6 +1,8 @@
 """The command line itself: help, errors in one sentence, exit codes, and what it loads."""
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +10,10 @@ from pathlib import Path
 import pytest
 
 import main
+from domain.exit_codes import ExitCode
 from tests.commands.clirun import ROOT
 from tests.commands.clirun import crossbook_started as crossbook
+from utils.rendering.report import Report, emit
 
 HEAVY = {
     *("ccxt", "requests", "urllib3", "http.client", "boto3", "matplotlib", "numpy", "aiohttp", "asyncio"),
@@ -158,6 +162,14 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "Traceback" not in done.stderr
     assert "Error" not in done.stderr
+
+
+def test_what_was_found_is_the_exit_code_although_the_reader_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with contextlib.suppress(BrokenPipeError), os.fdopen(writer, "w") as gone:
+        monkeypatch.setattr(sys, "stdout", gone)
+        assert emit(Report({}, exit_code=ExitCode.VERIFICATION_FAILED), "json") == 10
 
 
 def test_a_stdout_that_takes_nothing_is_said_in_one_sentence() -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -66,9 +67,12 @@ def test_a_store_without_books_is_said_and_no_failure(tmp_path: Path) -> None:
 
 
 def test_a_long_answer_is_cut_in_a_table_only(store: LocalSink) -> None:
-    done = crossbook("query", "FROM range(1500)")
+    sql = "SELECT *, range(5) FROM range(1500)"
+    done = crossbook("query", sql)
     assert "1,000 of 1,500" in done.err
-    assert len(crossbook("query", "FROM range(1500)", "--output", "csv").out.splitlines()) == 1501
+    assert "[0, 1, 2, … 5 in all]" in done.out
+    lines = crossbook("query", sql, "--output", "csv").out.splitlines()
+    assert (len(lines), lines[1]) == (1501, '0,"[0, 1, 2, 3, 4]"')
 
 
 def test_stats_show_a_row_a_period_and_one_of_all(store: LocalSink) -> None:
@@ -83,10 +87,26 @@ def test_stats_show_a_row_a_period_and_one_of_all(store: LocalSink) -> None:
     assert len(found["periods"]) == 1
 
 
+def test_stats_as_csv_are_the_numbers_of_the_json(store: LocalSink) -> None:
+    line = ("snapshot", "stats", "okx:BTC/USDT", "--within", "150", "--size", "1000")
+    found = crossbook(*line, "--json").json
+    *rows, total = csv.DictReader(io.StringIO(crossbook(*line, "--output", "csv").out))
+    for row, period in zip([*rows, total | {"from": ""}], [*found["periods"], found["total"]], strict=True):
+        assert row["from"] == (period["from"] or "")
+        assert float(row["spread_bps.mean"]) == period["spread_bps"]["mean"]
+        assert float(row["bids.quote"]) == period["bids"]["quote"]
+        assert int(row["buy.short_seconds"]) == period["buy"]["short_seconds"]
+    assert total["from"] == "all"
+
+
 def test_stats_draw_a_picture(store: LocalSink, tmp_path: Path) -> None:
-    done = crossbook("snapshot", "stats", "okx:BTC/USDT", "--per", "1s", "--plot", str(tmp_path / "p.png"))
+    line = ("snapshot", "stats", "okx:BTC/USDT", "--per", "1s", "--size", "1000000")
+    done = crossbook(*line, "--plot", str(tmp_path / "p.png"))
     assert done.code == 0, done.err
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+    assert "Nothing to draw: buying 1,000,000 USDT, selling 1,000,000 USDT." in done.err
+    assert "2026-11-21 00:00:03" in done.out
+    assert "bids BTC" not in done.out
 
 
 def test_stats_of_a_time_without_books_say_so(store: LocalSink) -> None:
@@ -146,3 +166,15 @@ def test_a_reader_that_has_enough_is_no_failure(command: tuple[str, ...], store:
         process.stdout.close()
         said = process.stderr.read()
         assert (process.wait(30), said) == (0, b"")
+
+
+def test_a_reader_that_takes_nothing_is_no_failure_either(store: LocalSink) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    lines = [("--help",), ("snapshot", "list"), ("snapshot", "verify", "--json"), ("query", "FROM range(9)")]
+    runs = [
+        subprocess.Popen([sys.executable, "main.py", *line], cwd=ROOT, stdout=writing, stderr=subprocess.PIPE)
+        for line in lines
+    ]
+    os.close(writing)
+    assert [(run.communicate(timeout=60)[1], run.returncode) for run in runs] == [(b"", 0)] * len(lines)

@@ -150,7 +150,7 @@ def test_while_the_store_is_away_rows_stay_in_the_spool_and_the_next_run_stores_
     (left,) = away.json["in_spool"]
     assert (left["venue"], left["symbol"], left["files"]) == ("okx", "BTC/USDT", 1)
     assert "okx BTC/USDT: not stored yet" in away.err
-    assert "In the spool, safe but not in their store yet: 1 files" in away.err
+    assert "In the spool, safe but not in their store yet: 1 file " in away.err
     for path in in_the_way:
         path.unlink()
     done = crossbook("snapshot", "ETH/USDT", "--venue", "okx", "--once", *SIM)
@@ -184,6 +184,14 @@ def test_a_bucket_is_a_store_and_one_that_is_not_there_is_said_at_once(
         (("verfy",), 2, "Did you mean 'verify'?"),
         (("NOSUCH/USDT", *SIM), 2, "No venue that was asked lists NOSUCH/USDT"),
         (("BTC/USDT", "--every", "7s", *SIM), 2, "Nearest: --every 6s"),
+        (("BTC/USDT", "--every", "0s", *SIM), 2, "no span of 1s to 1h"),
+        (("BTC/USDT", "--every", "500ms", *SIM), 2, "Write 90s"),
+        (("BTC/USDT", "--for", "10s", "--until", "18:00", *SIM), 2, "contradict"),
+        (("BTC/USDT", "--until", "2020-01-01", *SIM), 2, "leaves no second"),
+        (("BTC/USDT", "--to", "s3:books", *SIM), 2, "names no bucket"),
+        (("BTC/USDT", "--to", "s3://", *SIM), 2, "names no bucket"),
+        (("BTC/USDT", "--once", "--to", "/proc/nothing", *SIM), 3, "is no folder that can hold"),
+        (("BTC/USDT", "--once", "--to", "/etc/passwd", *SIM), 2, "is a file, not a folder"),
         (("BTC/USDT", "--for", "1m", "--once", *SIM), 2, "contradict"),
         (("BTC/USDT", "--to", "s3://bucket", "--to-s3", *SIM), 2, "contradict"),
         (("BTC/USDT", "--to-s3", *SIM), 3, "storage.s3.url"),

@@ -112,7 +112,7 @@ def test_verify_draws_the_coverage(sink: LocalSink, tmp_path: Path) -> None:
 
 def test_verify_of_nothing_is_no_failure_and_of_a_file_is_wrong_usage(tmp_path: Path) -> None:
     done = crossbook("snapshot", "verify", str(tmp_path / "nothing"))
-    assert (done.code, "nothing in the store" in done.out) == (0, True)
+    assert (done.code, "no recorded books" in done.out) == (0, True)
     assert not (tmp_path / "nothing").exists()
     (tmp_path / "file").write_text("")
     assert crossbook("snapshot", "verify", str(tmp_path / "file")).code == 2

@@ -1,6 +1,7 @@
 """Books: wire rows in, money out; units converted; hostile rows refused."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain.books import Book, Levels
 from domain.funding import check_rate
-from domain.money import BadNumber, rounded
+from domain.money import BadNumber, plain, rounded
 from domain.time import read_ms
 
 
@@ -112,3 +113,45 @@ def test_rounding_never_fails_for_want_of_digits() -> None:
 def test_a_rate_or_an_interval_that_cannot_be_is_refused(rate, hours) -> None:
     with pytest.raises(BadNumber):
         check_rate(Decimal(rate), Decimal(hours))
+
+
+WIRE = [["10.50", "1"], ["10.4", "0"], ["10.4", "2.50"], [10, 3, "more"], ("9", "1E+1")]
+
+
+@pytest.mark.parametrize("unit", ["1", "0.001"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_levels_seen_before_are_written_as_those_seen_first(unit: str, turned: bool) -> None:
+    side = Levels(WIRE[::-1] if turned else WIRE, unit_size=Decimal(unit))
+    expected = tuple((plain(price), plain(size)) for price, size in side if size)
+    assert side.texts() == side.texts() == expected
+    assert side.top(2).texts() == tuple((plain(price), plain(size)) for price, size in side.top(2) if size)
+    assert Levels([]).texts() == ()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        [1.0, "1"],
+        ["1", 1.0],
+        [True, "1"],
+        ["1"],
+        "12",
+        None,
+        ["1", "-1"],
+        ["0", "1"],
+        ["1", "NaN"],
+        ["1", []],
+        ["2", "1"],
+    ],
+)
+def test_a_level_that_cannot_be_read_is_refused_whatever_was_seen_before(odd: Any) -> None:
+    good = [["1.5", "1"], [1, 1], ["1", "1"]]
+    Levels(good).texts()
+    with pytest.raises(BadNumber):
+        Levels([*good, odd]).texts()
+
+
+def test_sizes_that_depend_on_the_price_are_worked_out_each_time() -> None:
+    side = Levels([["4", "100"], ["5", "100"]], inverse=True)
+    assert side.texts() == (("4", "25"), ("5", "20"))
+    assert Levels([["4", "1"]]).rescaled(Decimal(2), Decimal(3)).texts() == (("8", "3"),)

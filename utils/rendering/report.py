@@ -60,7 +60,7 @@ def emit(report: Report, output: str) -> ExitCode:
             _write_tables(report, sys.stdout)
         sys.stdout.flush()
     except BrokenPipeError:
-        raise
+        pass  # the reader has gone (`| head`); what became of it all is the exit code's to say
     except OSError as error:
         raise CrossbookError(f"The answer cannot be written: {error.strerror}.") from error
     for note in report.notes:

@@ -37,9 +37,11 @@ def rows_of(day: str, start_s: int, count: int, every_s: int = 1) -> list[Snapsh
     return [row(begin + place * every_s * SECOND_NS) for place in range(count)]
 
 
-def fill(sink: Sink, work: Path, series: Series, rows: Iterable[Snapshot], *, depth: int = 20) -> None:
+def fill(
+    sink: Sink, work: Path, series: Series, rows: Iterable[Snapshot], *, depth: int = 20, every_s: int | None = None
+) -> None:
     """Publish rows, a file a minute."""
-    publish(sink, facts_of(series, depth), rows, workdir=work, file_s=60)
+    publish(sink, facts_of(series, depth), rows, workdir=work, file_s=60, every_s=every_s)
 
 
 def three_days(sink: Sink, work: Path) -> None:

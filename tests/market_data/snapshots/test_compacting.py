@@ -11,6 +11,7 @@ from domain.exit_codes import ExitCode
 from domain.snapshots import SECOND_NS, Snapshot, encode
 from market_data.snapshots.compacting import Compacted, compact, worst_exit_code
 from market_data.snapshots.layout import day_start_ns, file_key, manifest_key, read_file_key
+from market_data.snapshots.listing import list_store
 from market_data.snapshots.manifest import Manifest, read_manifest
 from market_data.snapshots.parquet import DamagedFile, read_file
 from market_data.snapshots.proof import PRESENT, WHOLE
@@ -140,6 +141,37 @@ def test_files_of_different_facts_are_not_put_together(sink: LocalSink, tmp_path
     assert run(sink).files == 2
     assert [read_file(sink.root / key)[0].depth for key in files(sink)] == [20, 50]
     assert verify(sink, Asked()).exit_code == ExitCode.OK
+
+
+def test_files_of_different_beats_are_not_put_together(tmp_path: Path) -> None:
+    store = LocalSink(tmp_path / "store")
+    fill(store, tmp_path / "work", SPOT, rows_of(DAY, 3600, 150), every_s=1)
+    fill(store, tmp_path / "work", SPOT, rows_of(DAY, 7200, 30, every_s=5), every_s=5)
+    fill(store, tmp_path / "work", SPOT, rows_of(DAY, 10800, 30, every_s=5))
+    before = [each.covered for each in verify(store, Asked()).days]
+    assert run(store).error is None
+    assert [(each.rows, each.every_s) for each in manifest_of(store).files] == [(150, 1), (30, 5), (30, None)]
+    after = verify(store, Asked())
+    assert [each.covered for each in after.days] == before
+    assert before[0] is not None
+    assert before[0].expected == list_store(store).series[0].expected
+    assert after.exit_code == ExitCode.OK
+
+
+def test_a_manifest_that_the_store_took_and_lost_keeps_the_small_files(sink: LocalSink) -> None:
+    class Losing(LocalSink):
+        def put(self, key: str, source: Path | bytes, *, only_if: str | None = None) -> Put:
+            if key == manifest_key(SPOT, DAY):
+                return Put("0" * 64, None)
+            return super().put(key, source, only_if=only_if)
+
+    before = named_rows(sink)
+    done = run(Losing(sink.root))
+    assert isinstance(done.error, StoreUnavailable)
+    assert named_rows(sink) == before
+    assert verify(sink, Asked()).exit_code == ExitCode.OK
+    assert run(sink).files == 1
+    assert files(sink) == [ONE]
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

@@ -1,7 +1,8 @@
 """What became of every second of a day."""
 
 from domain.snapshots import LATE, OK, SECOND_NS, UNAVAILABLE
-from market_data.snapshots.coverage import NOT_RECORDED, Coverage, Stretch, share_text
+from market_data.snapshots.coverage import NOT_RECORDED, Coverage, Stretch, beats_s, expected_beats, share_text
+from market_data.snapshots.manifest import FileEntry
 
 START = 1_795_132_800 * SECOND_NS  # 2026-11-20T00:00:00Z
 
@@ -96,3 +97,63 @@ def test_only_the_whole_is_a_hundred_percent_and_only_nothing_is_none() -> None:
     assert share_text(1, 86_400) == "0.01 %"
     assert share_text(0, 86_400) == "0.00 %"
     assert share_text(0, 0) is None
+
+
+def coverage_of_files(*files: tuple[int | None, list[int]]) -> Coverage:
+    """The beat and the seconds of each file."""
+    coverage = Coverage()
+    for every_s, seconds in files:
+        coverage.begin(every_s)
+        for second in seconds:
+            coverage.add(at(second), OK, None)
+    return coverage
+
+
+def entries(*files: tuple[int | None, list[int]]) -> list[FileEntry]:
+    return [FileEntry("", len(held), at(held[0]), at(held[-1]), 0, "", "", every_s) for every_s, held in files]
+
+
+def test_what_a_beat_was_is_known_from_its_file_and_not_guessed() -> None:
+    # Two rows of a minute's recording at 1 s: their distance says 30 s.
+    files = [(1, [0, 30])]
+    coverage = coverage_of_files(*files)
+    assert (coverage.every_ns, coverage.expected) == (SECOND_NS, 31)
+    assert expected_beats(entries(*files)) == 31
+
+
+def test_seconds_that_are_missing_between_two_runs_are_counted_at_the_beat_of_the_first() -> None:
+    # A run that was killed at 00:20, and one that began at 01:00; a beat of 5 s before, of 1 s after.
+    files = [(5, [0, 5, 10, 15, 20]), (1, list(range(60, 70)))]
+    coverage = coverage_of_files(*files)
+    assert list(coverage.stretches()) == [Stretch(at(25), at(55), 7, NOT_RECORDED, None)]
+    assert coverage.expected == expected_beats(entries(*files)) == 22
+    minute = 60 * SECOND_NS
+    assert coverage.shares(minute) == {START // minute: (12, 5), START // minute + 1: (10, 10)}
+    back = coverage_of_files((1, list(range(10))), (5, [15, 20]))
+    assert [(gap.first_ns, gap.beats) for gap in back.stretches()] == [(at(10), 5)]
+    assert back.covered().every_s == 1
+
+
+def test_beats_that_were_not_written_down_are_estimated_beside_those_that_were() -> None:
+    files = [(None, [0, 10, 20]), (2, [22, 24, 28]), (None, [40])]
+    coverage = coverage_of_files(*files)
+    assert [(gap.first_ns, gap.last_ns, gap.beats) for gap in coverage.stretches()] == [
+        (at(26), at(26), 1), (at(30), at(38), 5),
+    ]  # fmt: skip
+    assert beats_s(entries(*files)) == [10, 2, 10]
+    assert expected_beats(entries(*files)) == coverage.expected == 13
+
+
+def test_rows_and_manifests_come_to_the_same_expectation() -> None:
+    import random
+
+    dice = random.Random(7)
+    for _ in range(50):
+        files, second = [], 0
+        for _ in range(dice.randrange(1, 6)):
+            every = dice.choice((1, 2, 5, 10))
+            second = -(-(second + dice.randrange(1, 60)) // every) * every
+            held = [second + every * step for step in range(dice.randrange(1, 20)) if not step or dice.random() < 0.8]
+            files.append((every, held))
+            second = held[-1]
+        assert coverage_of_files(*files).expected == expected_beats(entries(*files))

@@ -103,6 +103,53 @@ def test_a_file_before_another_makes_the_content_anew(files: Files) -> None:
     assert manifest.content == content(*rows(0, 10), *rows(20, 30))
 
 
+def test_the_beat_of_a_file_is_kept_where_it_is_known(sink: LocalSink, files: Files) -> None:
+    files.add(0, 10)
+    first = files.add(20, 30, 5).files[1]
+    known = change_manifest(
+        sink,
+        SERIES,
+        DAY,
+        lambda found: found._replace(files=(found.files[0], first._replace(every_s=5))),  # type: ignore[union-attr]
+    )
+    found = read_manifest(sink, SERIES, DAY)
+    assert found is not None
+    assert [entry.every_s for entry in found[0].files] == [None, 5]
+    assert found[0] == known
+    told = json.loads(sink.read(manifest_key(SERIES, DAY)))
+    assert ["every_s" in each for each in told["files"]] == [False, True]
+
+
+@pytest.mark.parametrize("beat", [0, -1, "5", 2.5, True])
+def test_a_beat_that_is_none_is_no_manifest(files: Files, beat: object) -> None:
+    told = json.loads(to_bytes(files.add(0, 10)))
+    told["files"][0]["every_s"] = beat
+    del told["sum"]
+    with pytest.raises(DamagedFile, match="is no manifest"):
+        from_bytes(json.dumps(told).encode(), "here")
+
+
+def test_any_changed_byte_of_a_manifest_is_found_or_changes_nothing(files: Files) -> None:
+    files.add(0, 10)
+    manifest = files.add(20, 30)
+    manifest = manifest._replace(files=tuple(each._replace(every_s=30) for each in manifest.files))
+    text = to_bytes(manifest)
+    for place in range(len(text)):
+        for flip in (1, 2, 4, 16):
+            changed = text[:place] + bytes([text[place] ^ flip]) + text[place + 1 :]
+            try:
+                assert from_bytes(changed, "here") == manifest
+            except (DamagedFile, SchemaError):
+                continue
+
+
+def test_a_manifest_of_the_first_recordings_is_read_as_it_is(files: Files) -> None:
+    manifest = files.add(0, 10)
+    told = json.loads(to_bytes(manifest))
+    del told["sum"]
+    assert from_bytes(json.dumps(told).encode(), "here") == manifest
+
+
 def test_the_same_file_again_changes_nothing(sink: LocalSink, files: Files) -> None:
     files.add(0, 10)
     before = sink.read(manifest_key(SERIES, DAY))

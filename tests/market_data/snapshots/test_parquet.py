@@ -4,6 +4,7 @@ import errno
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -80,6 +81,76 @@ def test_what_is_read_is_what_was_written_to_the_letter(tmp_path: Path, day: lis
     assert lines == [encode(snapshot) for snapshot in day]
     assert facts == FACTS
     assert stat.content_sha256 == columns.hashlib.sha256(b"\n".join(lines)).hexdigest()
+
+
+loose = st.one_of(
+    st.text(max_size=3), st.integers(), st.sampled_from(('"', "\\", "\n", "\x7f", '1","2', '1"],["2', "ü"))
+)
+loose_sides = st.lists(st.lists(loose, max_size=3).map(tuple), max_size=3).map(tuple)
+
+
+@settings(max_examples=100, deadline=None)
+@given(fields=st.tuples(st.integers(), loose, st.one_of(st.none(), loose), st.booleans(), loose_sides, loose_sides))
+def test_the_text_of_a_snapshot_is_what_json_writes(fields: tuple) -> None:
+    time_ns, status, reason, flag, bids, asks = fields
+    odd = Snapshot(time_ns, status, reason, flag, None, time_ns, bids, asks)
+    assert encode(odd) == json.dumps(odd, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(day=days(), loosely=st.sampled_from((None, (", ", ":"), (",", ":"))))
+def test_texts_give_the_same_file_as_their_snapshots(tmp_path: Path, day: list[Snapshot], loosely: Any) -> None:
+    """However they are written: without spaces, with them, or with every odd letter escaped."""
+    lines = [encode(each) if loosely is None else json.dumps(each, separators=loosely).encode() for each in day]
+    stat = write_file(tmp_path / "texts.parquet", FACTS, lines)
+    assert stat == written(tmp_path / "snapshots.parquet", day)
+    assert (tmp_path / "texts.parquet").read_bytes() == (tmp_path / "snapshots.parquet").read_bytes()
+    assert list(parquet.read_texts(tmp_path / "texts.parquet")) == [encode(snapshot) for snapshot in day]
+    assert parquet.content_read(tmp_path / "texts.parquet") == stat.content_sha256
+
+
+USUAL = encode(at(0, sequence=7, received_at_ns=DAY_NS + 5))
+
+
+@pytest.mark.parametrize(
+    ("usual", "odd"),
+    [
+        (b"[[", b"[ ["), (b'","', b'", "'), (b'"],["', b'"] ,["'), (b'"]],[["', b'"]], [["'), (b'"]]]', b'"]] ]'),
+        (b"[1763", b" [1763"), (b'"ok"', b'"\\u006fk"'), (b'"93000.1"', b'"\\u00393000.1"'), (b",null,", b", null,"),
+    ],
+)  # fmt: skip
+def test_a_text_written_otherwise_is_stored_as_we_write_it(tmp_path: Path, usual: bytes, odd: bytes) -> None:
+    line = USUAL.replace(usual, odd)
+    assert line != USUAL
+    plainly = written(tmp_path / "plain.parquet", [at(0, sequence=7, received_at_ns=DAY_NS + 5), at(1)])
+    assert write_file(tmp_path / "odd.parquet", FACTS, [line, encode(at(1))]) == plainly
+
+
+@pytest.mark.parametrize(
+    ("usual", "wrong"),
+    [
+        (b"]]]", b"]]"), (b"]]]", b"]]x"), (b'"]],[["', b'"],[["'), (b'"ok"', b'"so-so"'), (b'"ok"', b'"soso"'),
+        (b'"93000.1",', b""), (b"[1763", b"[01763"), (b",7,", b",+7,"), (USUAL, b"[]"), (USUAL, b""),
+        (b'"93000.1"', b'"93\n0"'), (b'"93000.1"', b"93000.1"), (b'"ok"', b'"ok\xff"'),
+        (b'"93000.1","', b'"93000.1":"'), (b'"],["93000"', b'"]["93000"'),
+    ],
+)  # fmt: skip
+def test_a_text_that_is_no_snapshots_is_refused(tmp_path: Path, usual: bytes, wrong: bytes) -> None:
+    line = USUAL.replace(usual, wrong, 1)
+    assert line != USUAL
+    with pytest.raises(ValueError):
+        write_file(tmp_path / "no.parquet", FACTS, [line])
+    assert list(tmp_path.glob("*.parquet*")) == []
+
+
+def test_a_column_that_does_not_give_back_what_was_written_shows_in_the_content_that_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "file.parquet"
+    stat = written(path, [at(0), at(1)])
+    table = pq.read_table(path)
+    index = table.schema.get_field_index("ask_sizes")
+    other = pa.array([[1e-08], [2e-08]], table.schema.field(index).type)
+    pq.write_table(table.set_column(index, table.schema.field(index), other), path)
+    assert parquet.content_read(path) != stat.content_sha256
 
 
 @settings(max_examples=300, deadline=None)

@@ -15,7 +15,7 @@ from market_data.snapshots.pruning_report import plan_text
 from market_data.snapshots.showing import Pruned, book_at
 from market_data.snapshots.verifying import Asked, verify
 from tests.market_data.snapshots.filled import DAYS, SPOT, SWAP, fill, rows_of, three_days
-from utils.persistence.sinks.base import StoreConflict, StoreUnavailable
+from utils.persistence.sinks.base import Put, StoreConflict, StoreUnavailable
 from utils.persistence.sinks.local import LocalSink
 
 
@@ -121,3 +121,14 @@ def test_a_pruned_book_is_said_to_be_pruned(sink: LocalSink) -> None:
     prune(sink, plan_pruning(sink, (), DAYS[0]).days)
     with pytest.raises(Pruned, match="2026-11-19 were pruned"):
         book_at(sink, SPOT, day_start_ns(DAYS[1]))
+
+
+def test_nothing_is_deleted_while_the_store_does_not_have_the_manifest_that_says_so(sink: LocalSink) -> None:
+    class Losing(LocalSink):
+        def put(self, key: str, source: Path | bytes, *, only_if: str | None = None) -> Put:
+            return Put("0" * 64, None)
+
+    (done,) = prune(Losing(sink.root), plan_pruning(sink, {SPOT}, DAYS[0]).days)
+    assert isinstance(done.error, StoreUnavailable)
+    assert len(files(sink, DAYS[0])) == 3
+    assert verify(sink, Asked()).exit_code == ExitCode.OK

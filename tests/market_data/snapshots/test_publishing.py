@@ -14,6 +14,7 @@ from domain.snapshots import Snapshot, encode
 from market_data.snapshots import parquet, publishing
 from market_data.snapshots.layout import file_key, manifest_key
 from market_data.snapshots.manifest import DayContent, FileEntry, Manifest, change_manifest, read_manifest
+from market_data.snapshots.parquet import DamagedFile, FileStat
 from market_data.snapshots.publishing import Published, publish
 from tests.market_data.snapshots.recorded_rows import DAY, FACTS, row, rows
 from tests.utils.persistence.s3server import BUCKET, running, without_credentials
@@ -436,3 +437,20 @@ def test_a_bucket_gets_the_same_as_a_folder(
 
 def test_files_hold_an_hour() -> None:
     assert publishing.FILE_S == 3600
+
+
+def test_a_file_that_does_not_give_its_rows_back_never_reaches_the_store(
+    sink: LocalSink, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = parquet.write_file
+
+    def unfaithful(path: Path, *arguments: object) -> FileStat:
+        told = write(path, *arguments)
+        write(path, FACTS, [*rows(0, 4), row(4)._replace(received_at_ns=1)])
+        return told
+
+    monkeypatch.setattr(parquet, "write_file", unfaithful)
+    with pytest.raises(DamagedFile) as raised:
+        publish(sink, FACTS, map(encode, rows(0, 5)), workdir=workdir)
+    assert "does not give back the rows" in raised.value.message
+    assert list(sink.list("")) == []

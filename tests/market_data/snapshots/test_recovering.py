@@ -9,7 +9,7 @@ from market_data.snapshots.recovering import BUSY, DAMAGED, Shipped, Shipper, se
 from market_data.snapshots.spooling import ENDED, STORING, Heading, SeriesLock, folder_of
 from tests.market_data.snapshots.spooled import at, heading, log_in, row, rows_in, seconds
 from utils.persistence.sinks.base import StoreUnavailable
-from utils.persistence.spool import examine, records
+from utils.persistence.spool import Spool, examine, records
 
 FOLDER = heading().facts.series
 
@@ -87,6 +87,25 @@ def test_a_file_that_cannot_be_read_is_set_aside_and_named(tmp_path: Path, conte
     assert path.name in note
     assert path.with_name(path.name + DAMAGED).read_bytes() == content
     assert spools(path.parent) == []
+
+
+@pytest.mark.parametrize("how", ["header", "format"])
+def test_a_file_of_a_newer_version_is_left_for_that_and_said(tmp_path: Path, how: str) -> None:
+    store, told = Store(), []
+    if how == "header":
+        path = folder_of(tmp_path, FOLDER) / "20261121T100000.spool"
+        path.parent.mkdir(parents=True)
+        Spool.create(path, heading().header() | {"schema": 2}).finish({"over": True})
+    else:
+        path = interrupted(tmp_path, heading(), range(3))
+        path.write_bytes(b"CBSPOOL3" + b"written otherwise")
+    before = path.read_bytes()
+    sentence = f"{path} was written by a newer version of Crossbook."
+    assert settle(path.parent, at(9)) == (0, [sentence])
+    shipper = Shipper(tmp_path, store.ship, told.append, lambda: at(9))
+    shipper.ship_all({path.parent: [path]})
+    assert told == [f"okx BTC/USDT: not stored yet: {sentence}"]
+    assert (store.rows, path.read_bytes()) == ([], before)
 
 
 class Store:

@@ -6,9 +6,18 @@ from typing import Any
 
 import pytest
 
-from domain.snapshots import Series
+from domain.snapshots import Series, decode, encode
 from market_data.snapshots.recovering import spools
-from market_data.snapshots.spooling import HELD_UP, Heading, SeriesLock, SeriesLog, folder_of, started_ns
+from market_data.snapshots.spooling import (
+    DAMAGED_ROW,
+    HELD_UP,
+    Heading,
+    SeriesLock,
+    SeriesLog,
+    folder_of,
+    started_ns,
+    whole,
+)
 from tests.market_data.snapshots.spooled import at, heading, log_in, row, rows_in, seconds
 from utils.persistence.spool import Spool, examine
 
@@ -73,7 +82,7 @@ def test_a_file_holds_an_hour_and_is_closed_when_the_next_begins(tmp_path: Path)
     assert examine(second_file).closing is None
     assert log.close()
     assert examine(second_file).closing == {"over": True}
-    assert Heading.of(examine(first).header) == head
+    assert Heading.of(examine(first).header, first) == head
     assert told == [1, 2]
     assert seconds(rows_in(tmp_path, head)) == list(range(3590, 3620, 5))
 
@@ -156,7 +165,16 @@ def test_a_series_belongs_to_one_at_a_time(tmp_path: Path) -> None:
     second.release()
 
 
-@pytest.mark.parametrize("header", [{}, {"schema": 2}, {"schema": 1, "facts": {}, "plan": {}, "store": ""}])
-def test_a_header_of_another_version_is_refused(header: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"spool file of another version|not the header"):
-        Heading.of(header)
+@pytest.mark.parametrize("header", [{}, {"schema": "2"}, {"schema": 1, "facts": {}, "plan": {}, "store": ""}])
+def test_a_header_of_something_else_is_refused(header: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="not the header"):
+        Heading.of(header, Path("a.spool"))
+
+
+def test_beats_without_a_row_in_a_file_are_stopped_because_their_rows_were_damaged() -> None:
+    plan = heading(0, None, every_s=5).plan
+    kept = [encode(row(second)) for second in (5, 20, 25)]
+    found = [decode(text) for text in whole(kept, plan, at(0))]
+    assert [each.time_ns for each in found] == [at(second) for second in (0, 5, 10, 15, 20, 25)]
+    assert [found[place] for place in (1, 4, 5)] == [row(5), row(20), row(25)]
+    assert {(found[place].status, found[place].reason) for place in (0, 2, 3)} == {("stopped", DAMAGED_ROW)}

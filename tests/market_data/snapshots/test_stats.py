@@ -5,12 +5,17 @@ import random
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.errors import UsageError
 from domain.snapshots import CROSSED, SECOND_NS, UNAVAILABLE, Level, SeriesFacts, Snapshot
+from market_data.snapshots.arrays import equal
 from market_data.snapshots.selecting import Window, facts_of_file, stored_files, tables_of
-from market_data.snapshots.stats import Asked, StatsAnswer, statistics
+from market_data.snapshots.stats import Asked, StatsAnswer, _quantile, statistics
 from market_data.snapshots.stats_report import record, stats_report
 from market_data.walking import BASE, QUOTE, walk
 from tests.market_data.snapshots.recorded_store import START_NS, book, facts, put
@@ -181,3 +186,20 @@ def test_only_the_spread_reads_no_levels(tmp_path: Path) -> None:
 def test_periods_and_sizes_that_make_no_sense_are_refused(per_ms: int, bps: float, quote: float) -> None:
     with pytest.raises(UsageError):
         Asked.checked(per_ms, bps, quote, ())
+
+
+@given(numbers=st.lists(st.floats(0, 1e6), min_size=1, max_size=60), part=st.sampled_from((0.5, 0.95)))
+def test_quantiles_are_numpys(numbers: list[float], part: float) -> None:
+    assert _quantile(np.sort(numbers), part) == np.quantile(numbers, part)
+
+
+@given(
+    texts=st.lists(st.sampled_from(("ok", "late", "ko", "okk", "o", "")), max_size=9),
+    begin=st.integers(0, 9),
+    count=st.integers(0, 9),
+    border=st.integers(0, 9),
+)
+def test_texts_are_compared_where_they_lie(texts: list[str], begin: int, count: int, border: int) -> None:
+    column = pa.chunked_array([pa.array(part, pa.string()) for part in (texts[:border], texts[border:])])
+    part = column.slice(begin, count)
+    assert equal(part, "ok").tolist() == [text == "ok" for text in part.to_pylist()]

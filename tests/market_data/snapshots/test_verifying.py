@@ -149,6 +149,34 @@ def test_the_first_day_that_is_gone_is_missed_too(sink: LocalSink) -> None:
     assert wrong(verify(sink, Asked())) == [(DAYS[1], MISSING, manifest_key(SPOT, DAYS[0]))]
 
 
+@pytest.mark.parametrize("number", [0, 1, 2], ids=["first", "in the middle", "last"])
+def test_a_manifest_that_is_gone_is_missing_wherever_it_was(sink: LocalSink, number: int) -> None:
+    key = manifest_key(SPOT, DAYS[number])
+    sink.delete(key)
+    proof = verify(sink, Asked(), wait=lambda _: None)
+    # The files that are left say so, and the next day does, which goes on from it.
+    gone = [(DAYS[number], MISSING, key)]
+    assert wrong(proof) == gone + [(DAYS[number + 1], MISSING, key) for _ in gone if number < 2]
+    assert proof.exit_code == ExitCode.VERIFICATION_FAILED
+
+
+def test_the_last_day_that_is_gone_is_known_only_to_who_kept_the_chain(sink: LocalSink) -> None:
+    kept = day(verify(sink, Asked()), 2).chain
+    for key in [each.key for each in sink.list(f"order_books/{DAYS[2]}/") if "okx" in each.key]:
+        sink.delete(key)
+    proof = verify(sink, Asked())
+    assert (proof.exit_code, wrong(proof)) == (ExitCode.OK, [])
+    assert kept not in {each.chain for each in proof.days}
+
+
+def test_files_that_lost_their_manifest_while_the_day_went_on_are_named(sink: LocalSink, tmp_path: Path) -> None:
+    sink.delete(manifest_key(SPOT, DAYS[2]))
+    fill(sink, tmp_path / "work", SPOT, rows_of(DAYS[2], 7200, 30))
+    proof = verify(sink, Asked())
+    # Nothing says any more that they were ever named: only the kept chain does.
+    assert (wrong(proof), len(day(proof, 2).unnamed)) == ([], 3)
+
+
 def test_files_without_a_manifest_prove_nothing(sink: LocalSink) -> None:
     sink.delete(manifest_key(SPOT, DAYS[2]))
     waited: list[float] = []

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import http.client
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from domain.exit_codes import ExitCode
+from simulator.tls import make_tls
 from tests.utils.persistence.s3server import BUCKET, REGION, S3Server, running, without_credentials
 from utils.persistence.sinks import s3 as module
 from utils.persistence.sinks.base import (
@@ -111,7 +113,7 @@ for _method in ("GET", "PUT", "POST", "HEAD", "DELETE"):
 
 @contextmanager
 def between(
-    server: S3Server, fault: Fault | None = None
+    server: S3Server, fault: Fault | None = None, context: ssl.SSLContext | None = None
 ) -> Iterator[tuple[str, list[tuple[str, str, dict[str, str]]]]]:
     seen: list[tuple[str, str, dict[str, str]]] = []
     handler = type(
@@ -122,10 +124,12 @@ def between(
     if fault is None:
         handler.fault = None  # type: ignore[attr-defined]
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    if context is not None:
+        proxy.socket = context.wrap_socket(proxy.socket, server_side=True)
     thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{proxy.server_port}", seen
+        yield f"http{'' if context is None else 's'}://127.0.0.1:{proxy.server_port}", seen
     finally:
         proxy.shutdown()
         thread.join()
@@ -148,10 +152,11 @@ def test_every_request_is_signed_and_names_its_checksum(server: S3Server, monkey
         sink = at(url)
         sink.put("small", b"x")
         sink.put("large", LARGE)
+        sink.head("small")
         sink.read("small")
         list(sink.list())
         sink.delete("small")
-    assert {method for method, _, _ in seen} == {"PUT", "POST", "GET", "DELETE"}
+    assert {method for method, _, _ in seen} == {"PUT", "POST", "HEAD", "GET", "DELETE"}
     for method, path, headers in seen:
         assert headers["Authorization"].startswith(f"AWS4-HMAC-SHA256 Credential={key}/"), (method, path)
         assert f"/{REGION}/s3/aws4_request" in headers["Authorization"]
@@ -238,6 +243,53 @@ def test_each_answer_has_one_meaning(server: S3Server, monkeypatch: pytest.Monke
             assert error.value.message.endswith("."), code
             if error.value.retryable:
                 assert [method for method, _, _ in seen] == ["PUT"] * module.ATTEMPTS, code
+
+
+def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    server.as_user(monkeypatch)
+    context, authority = make_tls(tmp_path, [])
+    with between(server, context=context) as (url, seen):
+        with pytest.raises(StoreMisconfigured, match="no certificate that this machine trusts") as error:
+            at(url).put("k", b"x")
+        assert (error.value.exit_code, seen) == (ExitCode.CONFIGURATION, [])
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(authority))
+        at(url).put("k", b"x")
+    assert [method for method, _, _ in seen] == ["PUT"]
+
+
+def test_the_region_that_a_store_expects_is_named(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.as_user(monkeypatch)
+    body = b"<Error><Code>AuthorizationHeaderMalformed</Code><Message>m</Message><Region>eu-west-3</Region></Error>"
+
+    def malformed(request: Between) -> bool:
+        request.answer(400, [("Content-Length", str(len(body)))], body)
+        return True
+
+    expected = r"the bucket is in the region eu-west-3\."
+    with between(server, malformed) as (url, _), pytest.raises(StoreMisconfigured, match=expected) as error:
+        list(at(url).list())
+    assert "storage.s3.region" in str(error.value.hint)
+
+
+def test_words_of_a_store_that_repeats_the_request_are_cleaned_of_keys(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, secret = server.as_user(monkeypatch)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "MarkedToken9f3aQ7")
+
+    def repeat(request: Between) -> bool:
+        told = " ".join(request.headers[name] for name in ("X-Amz-Security-Token", "Authorization"))
+        body = f"<Error><Code>Odd</Code><Message>{told}</Message></Error>".encode()
+        request.answer(400, [("Content-Length", str(len(body)))], body)
+        return True
+
+    with between(server, repeat) as (url, seen), pytest.raises(StoreRefused, match="hidden") as error:
+        list(at(url).list())
+    signature = seen[-1][2]["Authorization"].rpartition("=")[2]
+    for hidden in (key, secret, "MarkedToken9f3aQ7", signature):
+        assert hidden not in str(error.value)
 
 
 def test_an_endpoint_that_nobody_listens_at_is_unavailable(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:

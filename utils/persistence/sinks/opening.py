@@ -12,6 +12,7 @@ from utils.persistence.sinks.local import LocalSink
 DEFAULT_FOLDER = "snapshots"
 REAL = frozenset({"live", "paper"})
 """Environments whose books are those of the live venues."""
+_S3_HINT = "Write s3://bucket or s3://bucket/prefix."
 _S3 = re.compile(r"s3://(?P<bucket>[^/?#\s]+)(/(?P<prefix>[^?#]*))?")
 
 
@@ -32,6 +33,8 @@ def open_store(text: str | None, settings: StorageSettings, environment: str = "
         return LocalSink(state_dir() / (f"{DEFAULT_FOLDER}-{environment}" if made_up else DEFAULT_FOLDER))
     scheme, separator, _ = named.partition("://")
     if not separator:
+        if named.lower().startswith("s3:"):
+            raise UsageError(f"{named} names no bucket.", hint=_S3_HINT)
         if not named.strip() or "\0" in named:
             raise UsageError("A store is a folder or s3://bucket/prefix.")
         path = Path(named)
@@ -64,7 +67,7 @@ def _bucket(named: str, settings: StorageSettings) -> Sink:
     found = _S3.fullmatch(named)
     prefix = (found["prefix"] or "").strip("/") if found else ""
     if found is None or any(part in ("", ".", "..") for part in prefix.split("/") if prefix):
-        raise UsageError(f"{named} names no bucket.", hint="Write s3://bucket or s3://bucket/prefix.")
+        raise UsageError(f"{named} names no bucket.", hint=_S3_HINT)
     s3 = settings.s3
     options = Options(s3.endpoint_url, s3.region, s3.server_side_encryption, s3.storage_class)
     return S3Sink(found["bucket"], prefix, options)

@@ -28,6 +28,7 @@ from utils.persistence.sinks.base import (
     sha256_of,
 )
 from utils.persistence.sinks.s3_errors import code_of, explained
+from utils.secrets.redaction import remember
 
 PART_BYTES = 8 * 1024 * 1024
 """What is larger is sent in parts of this size; S3 takes at least 5 MiB and at most 10,000 parts."""
@@ -39,6 +40,7 @@ DEADLINE_S = 60.0
 ATTEMPTS = 5
 _MULTIPART = re.compile(r'.*-[0-9]+"?')
 _METADATA = "sha256"
+_SIGNER = re.compile(r"Credential=([^/,\s]+)")
 T = TypeVar("T")
 
 
@@ -275,9 +277,20 @@ class S3Sink(Sink):
             s3={"addressing_style": "path"} if self._options.endpoint_url else None,
         )
         session = boto3.session.Session()
-        return session.client(
+        client = session.client(
             "s3", endpoint_url=self._options.endpoint_url, region_name=self._options.region, config=config
         )
+        client.meta.events.register("before-send.s3", _remember_keys)
+        return client
+
+
+def _remember_keys(request: Any, **_: Any) -> None:
+    """Have a request's key and token hidden, should an answer repeat them (the secret itself is never sent)."""
+    said = (request.headers.get("Authorization"), request.headers.get("X-Amz-Security-Token"))
+    signed, token = (each.decode("latin-1") if isinstance(each, bytes) else each or "" for each in said)
+    key = _SIGNER.search(signed)
+    for secret in (token, key[1] if key else ""):
+        remember(secret)
 
 
 def _sha(checksum: str | None) -> dict[str, str]:

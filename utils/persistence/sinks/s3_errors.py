@@ -4,6 +4,7 @@ Codes: the API reference's "Error responses", and what compatible stores (MinIO,
 code is the HTTP status.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,12 +16,15 @@ from utils.persistence.sinks.base import (
     StoreRefused,
     StoreUnavailable,
 )
+from utils.secrets.redaction import HIDDEN, redact
 
 CREDENTIALS_HINT = "Credentials are found by boto3's own rules: AWS_ACCESS_KEY_ID, AWS_PROFILE, ~/.aws, a role."
 DENIED_HINT = "The key needs s3:ListBucket, s3:GetObject, s3:PutObject and, to compact or prune, s3:DeleteObject."
 REGION_HINT = "Name the bucket's region with storage.s3.region."
 OPTIONS_HINT = "Check storage.s3.server_side_encryption and storage.s3.storage_class."
 ENDPOINT_HINT = "Check the network, and storage.s3.endpoint_url."
+_SIGNATURE = re.compile(r"\b[0-9a-f]{64}\b")
+"""Signatures and their like, in words that a store repeats."""
 
 Meaning = tuple[type[StoreError], str, str]
 _MISSING_BUCKET: Meaning = (StoreMisconfigured, "there is no such bucket", "Make the bucket, or correct its name.")
@@ -84,8 +88,10 @@ def explained(error: Exception, place: str) -> StoreError | None:
     import botocore.exceptions as known
 
     if isinstance(error, known.ClientError):
-        return _answered(error.response, place)
-    missing = (known.NoCredentialsError, known.PartialCredentialsError, known.ProfileNotFound)
+        return _answered(error.response, place, error.operation_name)
+    if isinstance(error, known.NoCredentialsError):
+        return StoreMisconfigured(f"There are no credentials for {place}.", hint=CREDENTIALS_HINT)
+    missing = (known.PartialCredentialsError, known.ProfileNotFound)
     unusable = (known.CredentialRetrievalError, known.TokenRetrievalError, known.SSOError, known.ConfigParseError)
     if isinstance(error, missing):
         return StoreMisconfigured(f"There are no credentials for {place}: {_text(error)}.", hint=CREDENTIALS_HINT)
@@ -114,23 +120,31 @@ def code_of(error: Exception) -> str:
     return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
 
 
-def _answered(response: Any, place: str) -> StoreError:
+def _answered(response: Any, place: str, asked: str) -> StoreError:
     code = str(response.get("Error", {}).get("Code", ""))
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     headers = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     if code in CODES:
         kind, meaning, hint = CODES[code]
-        region = headers.get("x-amz-bucket-region")
+        region = headers.get("x-amz-bucket-region") or response["Error"].get("Region")
         if CODES[code] is _REGION and region:
-            meaning = f"the bucket is in the region {region}"
+            meaning = f"the bucket is in the region {_clean(region)}"
+        if CODES[code] is _DENIED:
+            meaning = f"{meaning} ({asked})"
         return kind(f"{place}: {meaning}.", hint=hint or None)
     if status == 507:
         return _FULL[0](f"{place}: {_FULL[1]}.", hint=_FULL[2])
     if status == 429 or status >= 500:
-        return StoreUnavailable(f"{place} fails: HTTP {status} {code}.".replace(" .", "."), hint=_BUSY[2])
-    message = str(response.get("Error", {}).get("Message", "")).rstrip(".")
-    return StoreRefused(f"{place} refused: {message or code or status}.", hint=OPTIONS_HINT)
+        what = f"HTTP {status}" if code in ("", str(status)) else f"HTTP {status} {_clean(code)}"
+        return StoreUnavailable(f"{place} fails: {what}.", hint=_BUSY[2])
+    message = _clean(str(response.get("Error", {}).get("Message", "")))
+    return StoreRefused(f"{place} refused: {message or _clean(code) or status}.", hint=OPTIONS_HINT)
 
 
 def _text(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")[:200]
+    return _clean(str(error))
+
+
+def _clean(words: str) -> str:
+    """Make a sentence's end of words that are not ours: they may repeat the request, and with it keys."""
+    return _SIGNATURE.sub(HIDDEN, redact(" ".join(words.split())))[:200].rstrip(".")
