@@ -28,7 +28,7 @@ test: setup
 
 chaos: setup
 	$(BIN)/python -m tests.chaos --runs 1000
-	$(BIN)/python -m tests.chaos recorder --runs 250
+	$(BIN)/python -m tests.chaos recorder --runs 780
 	$(BIN)/python -m tests.chaos compact --runs 60
 
 check: setup lint types imports test

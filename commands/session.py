@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -91,4 +92,5 @@ def finish(report: Report, output: str) -> None:
 
 def progress(venue: str, state: str) -> None:
     """Say on stderr what a venue's download has come to."""
-    sys.stderr.write(f"{venue}: {state}\n")
+    with suppress(OSError):  # a log that takes nothing more is no reason to stop
+        sys.stderr.write(f"{venue}: {state}\n")

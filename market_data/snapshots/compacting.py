@@ -210,10 +210,11 @@ def _with_one_for_many(found: Manifest | None, made: FileEntry, entries: Sequenc
     """
     if found is not None and made in found.files:
         return found
-    if found is None or found.pruned or any(entry not in found.files for entry in entries):
+    others = [entry for entry in found.files if entry not in entries] if found else []
+    between = any(made.first_ns <= entry.last_ns and entry.first_ns <= made.last_ns for entry in others)
+    if found is None or found.pruned or between or len(others) + len(entries) != len(found.files):
         raise StoreConflict(f"The files that {made.key} replaces were changed meanwhile.", hint="Run it again.")
-    files = [made, *(entry for entry in found.files if entry not in entries)]
-    return found._replace(files=tuple(sorted(files, key=lambda entry: entry.first_ns)))
+    return found._replace(files=tuple(sorted([made, *others], key=lambda entry: entry.first_ns)))
 
 
 def _content(rows: Iterator[Snapshot]) -> str:

@@ -3,6 +3,7 @@
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from domain.snapshots import OK, SECOND_NS, STATUSES
@@ -231,11 +232,13 @@ def beats_s(files: Sequence[FileEntry]) -> list[int]:
     """Tell the beat of each of a day's files, in seconds.
 
     Where it was not written down, it is estimated from all files of that kind: one without a hole tells. Where each of
-    them has one, or a single row, it is not known, and taken for 1.
+    them has one, it is not known, and taken for 1; where each has a single row, their usual distance tells.
     """
     unknown = [each for each in files if each.every_s is None and each.rows > 1]
     steps = [divmod(each.last_ns - each.first_ns, each.rows - 1) for each in unknown]
-    guess = min((step // SECOND_NS for step, rest in steps if not rest and not step % SECOND_NS), default=1)
+    apart = Counter((b.first_ns - a.last_ns) // SECOND_NS for a, b in pairwise(files) if not unknown and not a.every_s)
+    usual = min(apart, key=lambda step: (-apart[step], step), default=1)
+    guess = min((step // SECOND_NS for step, rest in steps if not rest and not step % SECOND_NS), default=usual)
     return [each.every_s or guess for each in files]
 
 

@@ -137,8 +137,11 @@ class _Work:
         series, stat = self._facts.series, part.stat
         found = read_manifest(self._sink, series, day_of(stat.first_ns))
         known = _overlapping(found[0], stat) if found else None
-        if known is not None:
+        if known is not None and not (found and found[0].pruned):
             return self._known_already(part, known)
+        if known is not None and known.content_sha256 == stat.content_sha256:
+            self.already += stat.rows  # all of them were there, and were deleted on purpose
+            return None
         refuse_if_closed(self._sink, series, day_of(stat.first_ns), found[0] if found else None)
         key = file_key(series, stat.first_ns)
         if self._sink.head(key) is None:

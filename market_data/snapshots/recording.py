@@ -15,6 +15,7 @@ from market_data.snapshots.recovering import Shipper, settle, spools
 from market_data.snapshots.schedule import Plan, wait_until
 from market_data.snapshots.spooling import HELD_UP, Heading, SeriesLock, SeriesLog, Tally, folder_of
 from market_data.snapshots.taking import PREPARE_NS, until_ns
+from utils.secrets.redaction import redact
 
 SYNC_AT_S = 0.5
 """Rows are made durable once a second, this long after it began: answers have come by then, and nobody waits for us."""
@@ -101,7 +102,7 @@ class Worker(threading.Thread):
         except OSError as error:
             self.failure = f"its spool cannot be used: {(error.strerror or str(error)).lower()}"
         except Exception as error:  # noqa: BLE001 – one series' trouble must not end the others; it is shown by name
-            self.failure = f"internal error ({type(error).__name__}): {error}"
+            self.failure = f"internal error ({type(error).__name__}): {redact(str(error))[:160]}"
         finally:
             if self.settled:
                 self.files = spools(self.folder)
@@ -131,6 +132,8 @@ class Worker(threading.Thread):
         self._lock.note(next_ns)
         self.first_ns = self.end_ns = beat = self._first_beat(next_ns, now)
         if self._plan.over(beat):
+            if beat > now + _AHEAD_NS:  # no other run's time: the clock was set back, or beats are far apart
+                self.failure = f"it was recorded until {rfc3339(beat // NS_PER_MS)} already, when this run is over"
             return
         heading = self._heading._replace(plan=self._plan)
         self.log = log = SeriesLog(self.folder, heading, beat, lambda: self.rolled())
@@ -146,7 +149,7 @@ class Worker(threading.Thread):
         log.fill(self.end_ns, HELD_UP)
         if not log.close():
             self.failure = f"the last rows could not be written: {log.trouble}"
-        self._lock.note(log.next_ns)
+        self._lock.note(max(next_ns, self._plan.free_from(log.next_ns)))
 
     def _first_beat(self, next_ns: int, now_ns: int) -> int:
         """Return the first beat to record, where the one before this run ended at `next_ns`.

@@ -43,10 +43,10 @@ def started(recorder: Recorder, store: str) -> str:
 
 
 def verdict(rows: Sequence[dict[str, Any]], left: Sequence[Left]) -> ExitCode:
-    """Return 0 where every second is `ok` and stored, 6 where none is `ok`, else 8; a run that had no second is 0."""
+    """Return 0 where every second is `ok` and stored, 6 where none is `ok`, else 8; a run that had none is 0."""
     expected, ok = sum(row["expected"] for row in rows), sum(row["ok"] for row in rows)
     failed = any(row["reason"] for row in rows)
-    if expected and not ok:
+    if (expected or failed) and not ok:
         return ExitCode.UNAVAILABLE
     return ExitCode.PARTIAL if ok < expected or left or failed else ExitCode.OK
 

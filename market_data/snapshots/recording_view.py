@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from domain.snapshots import OK
@@ -85,8 +85,9 @@ def _lines(stream: TextIO) -> Callable[[Recorder], None]:
 
 
 def _say(stream: TextIO, sentence: str) -> None:
-    stream.write(sentence + "\n")
-    stream.flush()
+    with suppress(OSError):  # a log that takes nothing more (a full disk, a closed pipe) must not end the recording
+        stream.write(sentence + "\n")
+        stream.flush()
 
 
 def _sum(workers: Sequence[Worker]) -> Figures:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,12 +24,14 @@ from market_data.snapshots.spooling import (
     whole,
 )
 from utils.persistence.spool import Contents, NewerSpool, examine, read_header, records
+from utils.secrets.redaction import redact
 
 if TYPE_CHECKING:
     from utils.config.settings import StorageSettings
     from utils.persistence.sinks.base import Sink
 
 DAMAGED = ".damaged"
+_ABANDONED_S = 3600
 BUSY = "another process is storing earlier rows of it"
 
 
@@ -49,8 +52,16 @@ class Left(NamedTuple):
     reason: str | None
 
 
+class _Kept(NamedTuple):
+    """A spool file that has its place in time: what is in it, and its next beat; None where it is a newer version's."""
+
+    path: Path
+    started_ns: int
+    known: tuple[Contents, Heading, int] | None
+
+
 class Settled(NamedTuple):
-    """How a series' folder was found: the first beat that may be recorded, and what a user should know."""
+    """How a series' folder was found: the first second that may be recorded, and what a user should know."""
 
     next_ns: int
     notes: list[str]
@@ -66,13 +77,18 @@ def spool_root(home: Path, environment_key: str) -> Path:
 
 
 def workdir(home: Path) -> Path:
-    """Return a folder of this process for files on their way; those of processes that were killed are removed."""
+    """Return a folder of this process for files on their way; those of processes that were killed are removed.
+
+    That is an hour later: processes of another container on the same volume are not to be seen from here.
+    """
     place = home / ".publishing"
     for folder in place.glob("[0-9]*"):
         try:
             os.kill(int(folder.name), 0)
         except ProcessLookupError:
-            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(FileNotFoundError):
+                if time.time() - folder.stat().st_mtime > _ABANDONED_S:
+                    shutil.rmtree(folder, ignore_errors=True)
         except (OSError, ValueError):
             continue
     return place / str(os.getpid())
@@ -88,7 +104,8 @@ def to_stores(settings: "StorageSettings", workdir: Path) -> Ship:
 
         if heading.store not in opened:
             opened[heading.store] = open_store(heading.store, settings)
-        rows = whole(records(path), heading.plan, started_ns(path))
+        until_ns = next_beat(examine(path), heading, path)
+        rows = whole(records(path), heading.plan, started_ns(path), until_ns)
         store, every_s = opened[heading.store], heading.plan.beat_s
         done = publish(store, heading.facts, rows, workdir=workdir, every_s=every_s)
         return Shipped(done.files, done.bytes)
@@ -105,27 +122,37 @@ def settle(folder: Path, now_ns: int) -> Settled:
     Raises:
         OSError: the disk does not take it; nothing is lost.
     """
-    paths, notes = spools(folder), []
+    kept, notes = _set_in_order(folder)
     next_ns = 0
-    for place, path in enumerate(paths):
-        try:
-            contents = examine(path)
-            heading = Heading.of(contents.header, path)
-            after = next_beat(contents, heading, path)
-        except NewerSpool as error:
-            notes.append(error.message)
+    for place, (path, _, known) in enumerate(kept):
+        if known is None:
             continue
-        except (ConfigError, ValueError):
-            path.rename(path.with_name(path.name + DAMAGED))
-            notes.append(f"{path.name} cannot be read; it was renamed to {path.name}{DAMAGED}")
-            continue
-        follows = paths[place + 1 :]
-        until_ns = min(now_ns, heading.plan.end_ns or now_ns, started_ns(follows[0]) if follows else now_ns)
+        (contents, heading, after), follows = known, kept[place + 1 :]
+        until_ns = min(now_ns, heading.plan.end_ns or now_ns, follows[0].started_ns if follows else now_ns)
         if contents.closing is None or (not follows and not contents.closing.get("over")):
             after = _finish(path, heading, contents, after, until_ns)
             notes += _told(path, heading, contents, after)
-        next_ns = max(next_ns, after)
+        next_ns = max(next_ns, heading.plan.free_from(after))
     return Settled(next_ns, notes)
+
+
+def _set_in_order(folder: Path) -> tuple[list[_Kept], list[str]]:
+    """Look through a series' files, and set aside what is none, so that no other file is held against it."""
+    kept: list[_Kept] = []
+    notes: list[str] = []
+    for path in spools(folder):
+        try:
+            contents = examine(path)
+            heading = Heading.of(contents.header, path)
+            kept.append(_Kept(path, started_ns(path), (contents, heading, next_beat(contents, heading, path))))
+        except NewerSpool as error:
+            notes.append(error.message)
+            with suppress(ValueError):
+                kept.append(_Kept(path, started_ns(path), None))
+        except (ConfigError, ValueError):
+            path.rename(path.with_name(path.name + DAMAGED))
+            notes.append(f"{path.name} cannot be read; it was renamed to {path.name}{DAMAGED}")
+    return kept, notes
 
 
 def spools(folder: Path) -> list[Path]:
@@ -136,7 +163,8 @@ def spools(folder: Path) -> list[Path]:
 class Shipper:
     """Brings complete files to the stores that they are meant for: series by series, oldest first, each once.
 
-    A file that cannot be shipped keeps those of its series that follow; they are tried again at the next call.
+    A file that cannot be shipped keeps those of its series that follow into the same store; they are tried again at the
+    next call.
 
     Args:
         root: the folder of all series' spool files.
@@ -169,7 +197,7 @@ class Shipper:
                 except OSError as error:
                     self._failed(folder, (error.strerror or type(error).__name__).lower())
                 except Exception as error:  # noqa: BLE001 – rows stay in the spool, and other series are shipped
-                    self._failed(folder, f"internal error ({type(error).__name__}): {str(error)[:160]}")
+                    self._failed(folder, f"internal error ({type(error).__name__}): {redact(str(error))[:160]}")
 
     def left(self, own: Mapping[Path, Sequence[Path]]) -> list[Left]:
         """List what is still in the spool: of the caller's own files (see `ship_all`), and what nobody else is at."""
@@ -231,30 +259,37 @@ class Shipper:
             lock.release()
 
     def _ship_files(self, folder: Path, files: Sequence[Path]) -> None:
+        failed: set[str] = set()
         for path in files:
+            store = None
             try:
                 contents = examine(path)
                 if contents.closing is None:
                     return  # what is not complete stays
                 heading = Heading.of(contents.header, path)
-                if contents.damaged_bytes:
-                    lost = f"{contents.damaged_bytes} bytes of {path.name} are damaged; their rows become stopped"
-                    self._notice(f"{_named(folder)}: {lost}")
-                if contents.records:
-                    done = self._ship(path, heading)
-                    before = self.shipped.get(heading.facts.series, Shipped(0, 0))
-                    self.shipped[heading.facts.series] = Shipped(before.files + done.files, before.bytes + done.bytes)
-                path.unlink(missing_ok=True)
-            except CrossbookError as error:
-                self._failed(folder, error.message)
-                return
-            except (OSError, ValueError) as error:
-                if not path.exists():
+                store = heading.store
+                if store not in failed:
+                    self._ship_file(path, heading, contents)
+            except (CrossbookError, OSError, ValueError) as error:
+                ours = isinstance(error, CrossbookError)
+                if not ours and not path.exists():
                     continue  # another process has stored it
-                self._failed(folder, str(getattr(error, "strerror", None) or error))
-                return
-            if self._reasons.pop(folder, BUSY) != BUSY:
+                self._failed(folder, str(getattr(error, "message" if ours else "strerror", None) or error))
+                if store is None:
+                    return
+                failed.add(store)
+            if not failed and self._reasons.pop(folder, BUSY) != BUSY:
                 self._notice(f"{heading.facts.series}: files are stored again")
+
+    def _ship_file(self, path: Path, heading: Heading, contents: Contents) -> None:
+        if contents.damaged_bytes:
+            lost = f"{contents.damaged_bytes} bytes of {path.name} are damaged; their rows become stopped"
+            self._notice(f"{_named(path.parent)}: {lost}")
+        if contents.records or contents.damaged_bytes:
+            done = self._ship(path, heading)
+            before = self.shipped.get(heading.facts.series, Shipped(0, 0))
+            self.shipped[heading.facts.series] = Shipped(before.files + done.files, before.bytes + done.bytes)
+        path.unlink(missing_ok=True)
 
     def _failed(self, folder: Path, reason: str) -> None:
         if self._reasons.get(folder) != reason:
@@ -265,6 +300,9 @@ class Shipper:
 def _finish(path: Path, heading: Heading, contents: Contents, after: int, until_ns: int) -> int:
     """Write the beats that an interrupted run lacks, and close its files; return the beat after them."""
     interrupted = contents.closing is None
+    if interrupted and not contents.records and until_ns <= after:
+        path.unlink()  # the next row needs its name
+        return after
     log = SeriesLog.resumed(path, heading) if interrupted else SeriesLog(path.parent, heading, after)
     if not (log.fill(until_ns, ENDED) and log.close()):
         raise OSError(0, log.trouble or "cannot be written")

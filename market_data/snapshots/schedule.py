@@ -38,6 +38,10 @@ class Plan(NamedTuple):
         """Seconds from beat to beat; None for a run of one beat, which says nothing of the next."""
         return None if self.end_ns is not None and self.count() <= 1 else self.every_s
 
+    def free_from(self, next_ns: int) -> int:
+        """Return the first second without a row, where `next_ns` is the first beat without one: others beat faster."""
+        return next_ns - self.step_ns + SECOND_NS
+
     def taken_over(self, first_ns: int, ready_ns: int) -> "Plan":
         """Return the plan of a run that goes on at `first_ns`, where another one ended.
 

@@ -107,10 +107,10 @@ class SeriesLock:
         return int(text) if text.isdigit() else 0
 
     def note(self, next_ns: int) -> None:
-        """Note the first beat that has no row, for who takes this right next: files may be in their store by then."""
-        with suppress(OSError):  # a full disk: then the next one begins where its own plan says
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, b"%d" % next_ns, 0)
+        """Note the first second that has no row, for who takes this right next: files may be in their store by then."""
+        # In its place, always as long: neither a full disk nor a kill in between takes the last note away.
+        with suppress(OSError):
+            os.pwrite(self._descriptor, b"%020d" % next_ns, 0)
 
     def release(self) -> None:
         """Give it back."""
@@ -247,7 +247,7 @@ class SeriesLog:
         if self._spool is None:
             return
         self._synced(self._spool)
-        self._spool.finish({"over": over})
+        self._spool.finish({"over": over, "next_ns": self._next_ns})
         self._spool = None
         self._rolled()
 
@@ -282,8 +282,8 @@ class SeriesLog:
         return True
 
 
-def whole(rows: Iterable[bytes], plan: Plan, first_ns: int) -> Iterator[bytes]:
-    """Yield a file's records, and a `stopped` row for each beat in between that has none: it was damaged."""
+def whole(rows: Iterable[bytes], plan: Plan, first_ns: int, end_ns: int) -> Iterator[bytes]:
+    """Yield a file's records, and a `stopped` row for each beat in [first_ns, end_ns) that has none: it was damaged."""
     beat = first_ns
     for row in rows:
         time_ns = time_of(row)
@@ -291,10 +291,15 @@ def whole(rows: Iterable[bytes], plan: Plan, first_ns: int) -> Iterator[bytes]:
             yield encode(Snapshot(missing, STOPPED, DAMAGED_ROW))
         yield row
         beat = time_ns + plan.step_ns
+    for missing in range(beat, end_ns, plan.step_ns):
+        yield encode(Snapshot(missing, STOPPED, DAMAGED_ROW))
 
 
 def next_beat(contents: Contents, heading: Heading, path: Path) -> int:
-    """Return the beat after the last row of a file: its first one where it has none."""
+    """Return the beat after the last row of a file, be that damaged or not: its first one where it had none."""
+    said = (contents.closing or {}).get("next_ns")
+    if type(said) is int:
+        return said
     return started_ns(path) if contents.last is None else decode(contents.last).time_ns + heading.plan.step_ns
 
 

@@ -103,6 +103,7 @@ class Taker:
         self._depth = depth
         self._stale_after_ms = stale_after_ms
         self._deadline = 0.0
+        self._redact = redact
         self._line = Line(base.context.http, redact)
         self._guard = OneTry(base.context.guard)
         context = replace(base.context, http=self._line, guard=self._guard, deadline=lambda: self._deadline)
@@ -141,7 +142,8 @@ class Taker:
         except BadNumber as error:
             return Snapshot(beat_ns, UNAVAILABLE, f"sent a number that cannot be used: {error}")
         except Exception as error:  # noqa: BLE001 – a mistake in one venue's code must not end the recording of others
-            return Snapshot(beat_ns, UNAVAILABLE, f"internal error ({type(error).__name__}): {str(error)[:160]}")
+            words = self._redact(str(error))[:160]
+            return Snapshot(beat_ns, UNAVAILABLE, f"internal error ({type(error).__name__}): {words}")
 
     def close(self) -> None:
         """Release the connection."""

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -63,8 +64,9 @@ def emit(report: Report, output: str) -> ExitCode:
         pass  # the reader has gone (`| head`); what became of it all is the exit code's to say
     except OSError as error:
         raise CrossbookError(f"The answer cannot be written: {error.strerror}.") from error
-    for note in report.notes:
-        sys.stderr.write(note + "\n")
+    with suppress(OSError):  # a log that takes nothing more does not change what was found
+        for note in report.notes:
+            sys.stderr.write(note + "\n")
     return report.exit_code
 
 

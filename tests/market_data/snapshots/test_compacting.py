@@ -278,6 +278,29 @@ def test_who_compacts_the_same_day_meanwhile_wins_or_loses_whole(sink: LocalSink
     assert manifest_of(sink).rows == 180
 
 
+def test_rows_that_come_in_between_meanwhile_are_not_put_into_disorder(sink: LocalSink, tmp_path: Path) -> None:
+    whole = read_manifest(sink, SPOT, DAYS[0])
+    assert whole is not None
+    later = whole[0].files[-1].last_ns // SECOND_NS - day_start_ns(DAYS[0]) // SECOND_NS + 1
+    fill(sink, tmp_path / "work", SPOT, rows_of(DAYS[0], later + 20, 10))
+
+    class Meanwhile(LocalSink):
+        def put(self, key: str, source: Path | bytes, *, only_if: str | None = None) -> Put:
+            done = super().put(key, source, only_if=only_if)
+            if key.endswith(".c1.parquet"):
+                fill(sink, tmp_path / "work", SPOT, rows_of(DAYS[0], later, 10))
+            return done
+
+    (first,) = compact(Meanwhile(sink.root), {SPOT}, lambda day: day == DAYS[0], lambda _: None)
+    assert first.error is not None
+    assert "changed meanwhile" in first.error.message
+    (second,) = compact(sink, {SPOT}, lambda day: day == DAYS[0], lambda _: None)
+    assert (second.error, second.files, len(second.cleared)) == (None, 1, 1)
+    found = read_manifest(sink, SPOT, DAYS[0])
+    assert found is not None
+    assert found[0].rows == whole[0].rows + 20
+
+
 def test_one_days_failure_does_not_stop_the_others(tmp_path: Path) -> None:
     store = LocalSink(tmp_path / "store")
     three_days(store, tmp_path / "work")

@@ -144,6 +144,12 @@ def test_beats_that_were_not_written_down_are_estimated_beside_those_that_were()
     assert expected_beats(entries(*files)) == coverage.expected == 13
 
 
+def test_files_of_a_row_each_are_as_far_apart_as_their_beat() -> None:
+    files: list[tuple[int | None, list[int]]] = [(None, [60 * minute]) for minute in range(10) if minute != 4]
+    assert beats_s(entries(*files)) == [60] * 9
+    assert expected_beats(entries(*files)) == coverage_of_files(*files).expected == 10
+
+
 def test_rows_and_manifests_come_to_the_same_expectation() -> None:
     import random
 

@@ -117,6 +117,15 @@ def test_rows_do_not_come_back_into_a_pruned_day(sink: LocalSink, tmp_path: Path
     assert verify(sink, Asked()).exit_code == ExitCode.OK
 
 
+def test_rows_that_were_stored_and_pruned_are_forgotten_here_and_not_put_back(sink: LocalSink, tmp_path: Path) -> None:
+    fill(sink, tmp_path / "work", SPOT, rows_of(DAYS[2], 9000, 10))
+    prune(sink, plan_pruning(sink, (), DAYS[2]).days)
+    fill(sink, tmp_path / "work", SPOT, rows_of(DAYS[2], 9000, 10))  # a kill kept them in the spool until now
+    assert files(sink, DAYS[2]) == []
+    with pytest.raises(StoreConflict, match="were pruned"):
+        fill(sink, tmp_path / "work", SPOT, rows_of(DAYS[2], 9000, 11))
+
+
 def test_a_pruned_book_is_said_to_be_pruned(sink: LocalSink) -> None:
     prune(sink, plan_pruning(sink, (), DAYS[0]).days)
     with pytest.raises(Pruned, match="2026-11-19 were pruned"):

@@ -14,7 +14,7 @@ from domain.snapshots import SECOND_NS, Snapshot, decode
 from market_data.snapshots.rates import Turns
 from market_data.snapshots.recording import Job, Recorder
 from market_data.snapshots.recording_report import recording_report, verdict
-from market_data.snapshots.recording_view import figures, line
+from market_data.snapshots.recording_view import figures, line, progress
 from market_data.snapshots.recovering import Left, Shipped, Shipper, spools
 from market_data.snapshots.schedule import Plan
 from market_data.snapshots.spooling import HELD_UP, Heading, SeriesLock, SeriesLog, folder_of
@@ -297,6 +297,28 @@ def test_a_clock_that_was_set_back_doubles_no_second(run: Ran) -> None:
     assert len(run.takers["BACK/USDT"].asked) == 3
 
 
+def test_a_run_that_lies_in_what_is_recorded_already_says_so_and_is_no_success(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, facts().series)
+    lock = SeriesLock(folder)
+    assert lock.take()
+    lock.note(soon(1).start_ns + 3600 * SECOND_NS)  # before the clock was set back
+    lock.release()
+    run = ran(tmp_path, {"BTC/USDT": Scripted()}, soon(2))
+    report = recording_report(run.recorder, "sim", "store", interrupted=False)
+    assert (run.takers["BTC/USDT"].asked, report.exit_code) == ([], 6)
+    assert "already, when this run is over" in report.record["series"][0]["reason"]
+
+
+def test_a_log_that_takes_nothing_more_does_not_end_the_recording() -> None:
+    full = Path("/dev/full").open("w")  # noqa: SIM115 – to close it fails, too
+    with pytest.raises(OSError, match="No space left"):
+        full.write("\n"), full.flush()
+    with progress(full) as (_, say):
+        say("rows cannot be written: no space left on device; tried again every second")
+    with pytest.raises(OSError, match="No space left"):
+        full.close()
+
+
 def test_a_series_that_cannot_be_written_at_all_ends_alone(run: Ran) -> None:
     (bad,) = [worker for worker in run.recorder.workers if worker.series.symbol == "BAD/USDT"]
     assert bad.failure == "its spool cannot be used: file exists"
@@ -304,16 +326,20 @@ def test_a_series_that_cannot_be_written_at_all_ends_alone(run: Ran) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "left", "code"),
+    ("rows", "left", "code", "reason"),
     [
-        ([(5, 5), (5, 5)], 0, 0),
-        ([(5, 5), (5, 4)], 0, 8),
-        ([(5, 5), (5, 0)], 0, 8),
-        ([(5, 0), (5, 0)], 0, 6),
-        ([(5, 5)], 1, 8),
-        ([(0, 0)], 0, 0),
+        ([(5, 5), (5, 5)], 0, 0, None),
+        ([(5, 5), (5, 4)], 0, 8, None),
+        ([(5, 5), (5, 0)], 0, 8, None),
+        ([(5, 0), (5, 0)], 0, 6, None),
+        ([(5, 5)], 1, 8, None),
+        ([(0, 0)], 0, 0, None),
+        ([(5, 5), (0, 0)], 0, 8, "its spool cannot be used"),
+        ([(0, 0)], 0, 6, "its spool cannot be used"),
     ],
 )
-def test_the_exit_code_says_whether_every_second_has_a_book(rows: list[tuple[int, int]], left: int, code: int) -> None:
-    told = [{"expected": expected, "ok": ok, "reason": None} for expected, ok in rows]
+def test_the_exit_code_says_whether_every_second_has_a_book(
+    rows: list[tuple[int, int]], left: int, code: int, reason: str | None
+) -> None:
+    told = [{"expected": expected, "ok": ok, "reason": reason} for expected, ok in rows]
     assert verdict(told, [Left(facts().series, "store", 1, 10, None)] * left) == code

@@ -1,14 +1,30 @@
 """After a crash nothing is lost and nothing is doubled; what is complete reaches its store, in order."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from domain.snapshots import Snapshot, decode
-from market_data.snapshots.recovering import BUSY, DAMAGED, Shipped, Shipper, settle, spool_root, spools, workdir
+from market_data.snapshots.manifest import read_manifest
+from market_data.snapshots.publishing import stored_rows
+from market_data.snapshots.recovering import (
+    BUSY,
+    DAMAGED,
+    Ship,
+    Shipped,
+    Shipper,
+    settle,
+    spool_root,
+    spools,
+    to_stores,
+    workdir,
+)
 from market_data.snapshots.spooling import ENDED, STORING, Heading, SeriesLock, folder_of
 from tests.market_data.snapshots.spooled import at, heading, log_in, row, rows_in, seconds
+from utils.config.settings import StorageSettings
 from utils.persistence.sinks.base import StoreUnavailable
+from utils.persistence.sinks.local import LocalSink
 from utils.persistence.spool import Spool, examine, records
 
 FOLDER = heading().facts.series
@@ -35,10 +51,19 @@ def test_the_beats_that_a_killed_run_lacks_are_stopped_up_to_its_end_or_now(
     assert rows[:10] == [row(second) for second in range(10)]
     assert rows[10:] == [Snapshot(at(second), "stopped", ENDED) for second in range(10, last + 1)]
     assert settled.next_ns == at(last + 1)
-    assert examine(path).closing == {"over": True}
+    assert examine(path).closing == {"over": True, "next_ns": at(last + 1)}
     assert settled.notes == [f"an earlier recording ended without warning: {last - 9} rows were written as stopped"]
     assert settle(path.parent, at(30)) == (at(last + 1), [])
     assert rows_in(tmp_path, head) == rows
+
+
+def test_a_run_of_a_slow_beat_leaves_the_seconds_after_its_last_row_to_faster_ones(tmp_path: Path) -> None:
+    head = heading(0, 61, every_s=60)
+    log = log_in(tmp_path, head, 0)
+    log.put(row(0))
+    log.put(row(60))
+    assert log.close()
+    assert settle(folder_of(tmp_path, FOLDER), at(62)) == (at(61), [])
 
 
 def test_a_torn_row_is_cut_off_said_and_stopped(tmp_path: Path) -> None:
@@ -108,6 +133,64 @@ def test_a_file_of_a_newer_version_is_left_for_that_and_said(tmp_path: Path, how
     assert (store.rows, path.read_bytes()) == ([], before)
 
 
+def test_a_file_of_something_else_keeps_none_of_the_others_from_being_finished(tmp_path: Path) -> None:
+    path = interrupted(tmp_path, heading(0, 10), range(3))
+    foreign = path.with_name("a copy.spool")
+    foreign.write_bytes(path.read_bytes())
+    assert settle(path.parent, at(20)).next_ns == at(10)
+    assert seconds(rows_in(tmp_path, heading())) == list(range(10))
+    assert foreign.with_name(foreign.name + DAMAGED).exists()
+
+
+def test_a_run_that_died_while_it_made_the_next_hours_file_is_finished_too(tmp_path: Path) -> None:
+    head = heading(3590, 3610)
+    log = log_in(tmp_path, head, 3598)
+    for second in (3598, 3599):
+        log.put(row(second))
+    assert log.close(over=False)
+    folder = folder_of(tmp_path, FOLDER)
+    (folder / "20261121T110000.spool").write_bytes(b"")
+    assert settle(folder, at(4000)).next_ns == at(3610)
+    assert seconds(rows_in(tmp_path, head)) == list(range(3598, 3610))
+
+
+def test_a_file_without_a_row_is_not_in_the_way_of_the_next_one(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, FOLDER)
+    folder.mkdir(parents=True)
+    Spool.create(folder / "20261121T100000.spool", heading().header()).release()
+    assert settle(folder, at(-5)).next_ns == at(0)  # the clock was set back
+    log = log_in(tmp_path, heading(), 0)
+    log.put(row(0))
+    assert (log.trouble, log.close()) == (None, True)
+
+
+@pytest.mark.parametrize("first", [7, 8, 9])
+def test_a_second_whose_row_was_damaged_is_stored_as_stopped_also_at_the_end_of_a_file(
+    tmp_path: Path, first: int
+) -> None:
+    closed(tmp_path, heading(first, 10), range(first, 10))
+    (path,) = spools(folder_of(tmp_path, FOLDER))
+    content = bytearray(path.read_bytes())
+    content[content.rfind(b"60000.5")] ^= 1
+    path.write_bytes(content)
+    assert settle(path.parent, at(30)).next_ns == at(10)
+    store, told = LocalSink(tmp_path / "store"), []
+    head = heading(first, 10, store=store.name)
+    assert head.facts == heading().facts
+    shipper = Shipper(tmp_path, to(store, tmp_path / "work"), told.append, lambda: at(30))
+    shipper.ship_all({})
+    (entry,) = read_manifest(store, FOLDER, "2026-11-21")[0].files
+    stored = list(stored_rows(store, entry.key))
+    assert (seconds(stored), seconds(stored, "stopped")) == (list(range(first, 10)), [9])
+    assert "are damaged; their rows become stopped" in told[0]
+
+
+def to(store: LocalSink, work: Path) -> Ship:
+    """Publish into this store, whatever a file says."""
+    ship = to_stores(StorageSettings(), work)
+    return lambda path, head: ship(path, head._replace(store=store.name))
+
+
 class Store:
     """Takes spool files as a publisher does; refuses while `away`."""
 
@@ -116,7 +199,7 @@ class Store:
         self.away: str | None = None
 
     def ship(self, path: Path, head: Heading) -> Shipped:
-        if self.away in (head.facts.symbol, "all"):
+        if self.away in (head.facts.symbol, head.store, "all"):
             raise StoreUnavailable("the store does not answer.")
         found = [decode(line) for line in records(path)]
         self.rows += [(head.facts.symbol, second) for second in seconds(found)]
@@ -166,6 +249,23 @@ def test_while_a_store_is_away_nothing_is_lost_or_out_of_order_and_other_series_
     shipper.ship_all({})
     assert [second for symbol, second in store.rows if symbol == "BTC/USDT"] == [3598, 3599, 3600, 3601]
     assert (len(told), shipper.left({})) == (2, [])  # said once, and once that it is well again
+
+
+def test_a_store_that_refuses_rows_for_good_keeps_no_later_rows_from_another_store(tmp_path: Path) -> None:
+    store, told = Store(), []
+    closed(tmp_path, heading(0, 2), range(2))
+    closed(tmp_path, heading(5, 7, store="elsewhere"), range(5, 7))
+    closed(tmp_path, heading(8, 9), range(8, 9))
+    shipper = Shipper(tmp_path, store.ship, told.append, lambda: at(9000))
+    store.away = "there"
+    for _ in range(3):
+        shipper.ship_all({})
+    assert [second for _, second in store.rows] == [5, 6]
+    assert told == ["okx BTC/USDT: not stored yet: the store does not answer."]
+    store.away = None
+    shipper.ship_all({})
+    assert [second for _, second in store.rows] == [5, 6, 0, 1, 8]
+    assert len(told) == 2
 
 
 def test_leftovers_of_a_killed_run_are_finished_and_shipped(tmp_path: Path) -> None:
@@ -246,5 +346,9 @@ def test_environments_and_processes_have_folders_of_their_own(tmp_path: Path) ->
     dead.mkdir(parents=True)
     mine = workdir(tmp_path)
     mine.mkdir(parents=True)
+    assert workdir(tmp_path) == mine
+    assert dead.exists()  # it may be at work in another container
+    for folder in (mine, dead):
+        os.utime(folder, (0, 0))
     assert workdir(tmp_path) == mine
     assert (mine.exists(), dead.exists()) == (True, False)

@@ -1,6 +1,7 @@
 """One row a beat, in order, whatever happens to the disk or the process."""
 
 import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +79,10 @@ def test_a_file_holds_an_hour_and_is_closed_when_the_next_begins(tmp_path: Path)
     first, second_file = spools(folder)
     assert (first.name, second_file.name) == ("20261121T105950.spool", "20261121T110000.spool")
     assert started_ns(second_file) == at(3600)
-    assert examine(first).closing == {"over": False}
+    assert examine(first).closing == {"over": False, "next_ns": at(3600)}
     assert examine(second_file).closing is None
     assert log.close()
-    assert examine(second_file).closing == {"over": True}
+    assert examine(second_file).closing == {"over": True, "next_ns": at(3620)}
     assert Heading.of(examine(first).header, first) == head
     assert told == [1, 2]
     assert seconds(rows_in(tmp_path, head)) == list(range(3590, 3620, 5))
@@ -150,7 +151,7 @@ def test_the_end_of_a_file_is_tried_again_where_the_disk_refused_it(tmp_path: Pa
     rows = rows_in(tmp_path, heading())
     assert seconds(rows) == [3598, 3599, 3600]
     assert [examine(path).closing for path in spools(folder_of(tmp_path, heading().facts.series))] == [
-        {"over": False}, {"over": True}
+        {"over": False, "next_ns": at(3600)}, {"over": True, "next_ns": at(3601)}
     ]  # fmt: skip
 
 
@@ -165,6 +166,24 @@ def test_a_series_belongs_to_one_at_a_time(tmp_path: Path) -> None:
     second.release()
 
 
+def test_no_kill_and_no_full_disk_takes_away_what_was_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = SeriesLock(tmp_path)
+    assert lock.take()
+    assert lock.recorded_until() == 0
+    lock.note(at(7))
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", refuse)
+        lock.note(at(8))
+    assert lock.recorded_until() == at(7)
+    lock.note(at(9))
+    assert lock.recorded_until() == at(9)
+    lock.release()
+
+
 @pytest.mark.parametrize("header", [{}, {"schema": "2"}, {"schema": 1, "facts": {}, "plan": {}, "store": ""}])
 def test_a_header_of_something_else_is_refused(header: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="not the header"):
@@ -174,7 +193,7 @@ def test_a_header_of_something_else_is_refused(header: dict[str, Any]) -> None:
 def test_beats_without_a_row_in_a_file_are_stopped_because_their_rows_were_damaged() -> None:
     plan = heading(0, None, every_s=5).plan
     kept = [encode(row(second)) for second in (5, 20, 25)]
-    found = [decode(text) for text in whole(kept, plan, at(0))]
-    assert [each.time_ns for each in found] == [at(second) for second in (0, 5, 10, 15, 20, 25)]
+    found = [decode(text) for text in whole(kept, plan, at(0), at(35))]
+    assert [each.time_ns for each in found] == [at(second) for second in (0, 5, 10, 15, 20, 25, 30)]
     assert [found[place] for place in (1, 4, 5)] == [row(5), row(20), row(25)]
-    assert {(found[place].status, found[place].reason) for place in (0, 2, 3)} == {("stopped", DAMAGED_ROW)}
+    assert {(found[place].status, found[place].reason) for place in (0, 2, 3, 6)} == {("stopped", DAMAGED_ROW)}
