@@ -145,7 +145,7 @@ def content_read(source: Path | Any) -> str:
 def read_columns(
     source: Path | Any, columns: Sequence[str], *, since_ns: int | None = None, until_ns: int | None = None
 ) -> Iterator[Any]:
-    """Read only these columns, as one Arrow table a row group.
+    """Read only these columns, as one Arrow table a row group, or one of all where they are no levels.
 
     Groups without a row in [since_ns, until_ns) are skipped; those at the border are whole: filter by `time`.
 
@@ -155,10 +155,14 @@ def read_columns(
     """
     opened, _ = _open(source)
     with _telling(source):
+        wanted = []
         for group in range(opened.num_row_groups):
             first, last = _span(opened.metadata.row_group(group))
             if (until_ns is None or first < until_ns) and (since_ns is None or last >= since_ns):
-                yield opened.read_row_group(group, columns).select(list(columns))
+                wanted.append(group)
+        together = [wanted] if wanted and not set(columns) & set(LISTS) else [[group] for group in wanted]
+        for groups in together:
+            yield opened.read(groups, columns).select(list(columns))
 
 
 def content_of(source: Path | Any) -> str:
@@ -225,10 +229,10 @@ class _Opened:
         self.metadata = self._reader.metadata
         self.num_row_groups: int = self._reader.num_row_groups
 
-    def read_row_group(self, group: int, columns: Sequence[str]) -> Any:
-        """Read these columns of a row group as an Arrow table, in the file's order."""
+    def read(self, groups: Sequence[int], columns: Sequence[str]) -> Any:
+        """Read these columns of some row groups as an Arrow table, in the file's order."""
         wanted = [index for index, path in enumerate(self._reader.column_paths) if path[0] in columns]
-        return self._reader.read_row_group(group, column_indices=wanted)
+        return self._reader.read_row_groups(list(groups), column_indices=wanted)
 
 
 def _open(source: Path | Any) -> tuple[_Opened, SeriesFacts]:
@@ -264,7 +268,7 @@ def _snapshots(opened: _Opened, source: Path | Any) -> Iterator[Snapshot]:
 def _tables(opened: _Opened, source: Path | Any) -> Iterator[Any]:
     for group in range(opened.num_row_groups):
         with _telling(source):
-            found = opened.read_row_group(group, SNAPSHOT_COLUMNS)
+            found = opened.read([group], SNAPSHOT_COLUMNS)
         for at in range(0, found.num_rows, _READ_ROWS):
             yield found.slice(at, _READ_ROWS)
 
