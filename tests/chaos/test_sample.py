@@ -7,7 +7,7 @@ import pytest
 from tests.chaos.killing import Killer, warm_up
 from tests.simfixture import start_simulator
 
-RUNS = 30
+RUNS = 16
 
 
 @pytest.mark.timeout(180)

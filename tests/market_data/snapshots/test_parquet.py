@@ -72,7 +72,7 @@ def days(draw: st.DrawFn) -> list[Snapshot]:
     ]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(day=days())
 def test_what_is_read_is_what_was_written_to_the_letter(tmp_path: Path, day: list[Snapshot]) -> None:
     stat = written(tmp_path / "any.parquet", day)
@@ -89,7 +89,7 @@ loose = st.one_of(
 loose_sides = st.lists(st.lists(loose, max_size=3).map(tuple), max_size=3).map(tuple)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(fields=st.tuples(st.integers(), loose, st.one_of(st.none(), loose), st.booleans(), loose_sides, loose_sides))
 def test_the_text_of_a_snapshot_is_what_json_writes(fields: tuple) -> None:
     time_ns, status, reason, flag, bids, asks = fields
@@ -153,7 +153,7 @@ def test_a_column_that_does_not_give_back_what_was_written_shows_in_the_content_
     assert parquet.content_read(path) != stat.content_sha256
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(number=st.floats(allow_nan=False, allow_infinity=False))
 def test_every_double_has_one_canonical_text_and_arrow_agrees_with_python_on_it(number: float) -> None:
     text = text_of(number)

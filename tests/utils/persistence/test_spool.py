@@ -84,7 +84,7 @@ JSON_ROW = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     rows=st.lists(st.one_of(JSON_ROW, st.binary(max_size=60)), min_size=1, max_size=12),
     closed=st.booleans(),
