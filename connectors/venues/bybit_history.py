@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from connectors.ccxt_history import UNDER_WAY_MS
-from connectors.ccxt_orders import read_fill, read_position
+from connectors.ccxt_orders import read_fill
 from connectors.trading import FillSpan, Traded
 from connectors.venues.bybit_history_rows import (
     Row,
@@ -19,6 +19,7 @@ from connectors.venues.bybit_history_rows import (
     read_delivery,
     read_deposit,
     read_funded,
+    read_held,
     read_internal_deposit,
     read_payment,
     read_settled,
@@ -156,10 +157,9 @@ class BybitHistory(BybitReads):
         found = []
         for query in EVERYWHERE[1:]:
             for row, raw in self.parsed("privateGetV5PositionList", query, "parse_position", 200):
-                position = self.reading(read_position, raw, self.instrument(str(raw["symbol"])))
+                position = self.reading(read_held, row, raw, self.instrument(str(raw["symbol"])))
                 if position is not None:
-                    updated = int(row["updatedTime"]) if row.get("updatedTime") else None
-                    found.append(replace(position, updated_ms=updated))
+                    found.append(position)
         mode = self._margin_mode() if found else None
         return [replace(position, margin_mode=mode) for position in found]
 

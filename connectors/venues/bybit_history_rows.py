@@ -4,13 +4,15 @@ Source: bybit-exchange.github.io/docs/v5 (order/execution, asset, account/wallet
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from connectors.ccxt_orders import read_position
 from domain.instruments import Instrument
 from domain.money import to_decimal, to_decimal_or_none
 from domain.movements import DEPOSIT, WITHDRAWAL, Delivery, Transfer
-from domain.orders import Balance, FundingPayment
+from domain.orders import Balance, FundingPayment, Position
 from domain.time import read_ms
 
 Row = Mapping[str, Any]
@@ -118,3 +120,15 @@ def read_settled(row: Row) -> Decimal:
     if not (entry and session and size):
         return Decimal(0)
     return (session - entry) * (size if row["side"] == "Buy" else -size)
+
+
+def read_held(row: Row, raw: Row, instrument: Instrument) -> Position | None:
+    """Read a row of `position/list` that the library has read (`raw`), which leaves out a gain of exactly 0.
+
+    `unrealisedPnl` is an empty text where there is no position (docs: position).
+    """
+    position = read_position(raw, instrument)
+    if position is None:
+        return None
+    updated = int(row["updatedTime"]) if row.get("updatedTime") else None
+    return replace(position, unrealized=to_decimal_or_none(row.get("unrealisedPnl")), updated_ms=updated)

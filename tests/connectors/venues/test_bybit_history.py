@@ -1,5 +1,6 @@
 """What Bybit tells about the past of an account: own trades, deliveries, deposits, wallets, positions; simulated."""
 
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -204,6 +205,18 @@ def test_positions_tell_everything_of_each(floor: Floor) -> None:
     gained = sum(fill.size * (fill.price - linear.entry_price) for fill in fills if fill.side == SELL)
     assert abs(linear.realized - (gained - sum(fill.fee for fill in fills))) < RESIDUAL
     assert inverse.liquidation_price is None or inverse.liquidation_price > inverse.entry_price
+
+
+def test_a_gain_of_exactly_nothing_is_told_as_nothing(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mark price is the entry price now and then; the library leaves such a gain out."""
+    parse_json = ccxt.Exchange.parse_json
+
+    def at_its_entry(exchange: Any, body: str) -> Any:
+        return parse_json(exchange, re.sub(r'"unrealisedPnl":\s*"[^"]+"', '"unrealisedPnl": "0"', body))
+
+    monkeypatch.setattr(ccxt.Exchange, "parse_json", at_its_entry)
+    held = floor.trading.positions()
+    assert [position.unrealized for position in held] == [0] * 2
 
 
 def test_funding_is_told_once_it_is_paid(floor: Floor, sim: Any) -> None:
