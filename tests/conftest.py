@@ -77,6 +77,15 @@ def running_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]
         yield simulator
 
 
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Any]:
+    """One S3 server for the whole session; `reset` empties it."""
+    from tests.utils.persistence.s3server import running
+
+    with running() as server:
+        yield server
+
+
 @pytest.fixture
 def sim(running_simulator: Any, home: Path) -> Iterator[Any]:
     """The session's simulator, without faults, known to this test's CROSSBOOK_HOME."""

@@ -27,7 +27,6 @@ from market_data.snapshots.selecting import StoredFile, Window, snapshots_of, ta
 from utils.persistence.sinks.base import Sink
 
 CSV, NDJSON, ARROW, TARDIS = "csv", "ndjson", "arrow", "tardis"
-FORMATS = (CSV, NDJSON, ARROW, TARDIS)
 STDOUT = "-"
 US_NS = 1000
 CSV_HEADER = (

@@ -75,17 +75,6 @@ def day_of(time_ns: int) -> str:
     return datetime.fromtimestamp(time_ns // SECOND_NS, UTC).strftime("%Y-%m-%d")
 
 
-def day_start_ns(day: str) -> int:
-    """Tell the first instant of a day (ns since the epoch).
-
-    Raises:
-        ValueError: it is no day.
-    """
-    if not is_day(day):
-        raise ValueError(f"not a day: {day!r}")
-    return int(datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp()) * SECOND_NS
-
-
 def is_day(text: str) -> bool:
     """Tell whether a text is a day as keys write it."""
     try:

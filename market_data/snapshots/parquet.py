@@ -165,17 +165,6 @@ def read_columns(
             yield opened.read(groups, columns).select(list(columns))
 
 
-def content_of(source: Path | Any) -> str:
-    """Return the content's sha256 as the file says it (nothing is read but its end).
-
-    Raises:
-        SchemaError, DamagedFile: as `read_file`.
-    """
-    opened, _ = _open(source)
-    with _telling(source):
-        return str(opened.metadata.metadata[CONTENT_KEY].decode())
-
-
 def _write(sink: Any, facts: SeriesFacts, found: Iterable[Snapshot | bytes]) -> FileStat:
     import pyarrow.parquet as pq
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.chaos.killing import CREWS, Killer, warm_up
@@ -45,11 +46,16 @@ def orders(home: Path, options: argparse.Namespace) -> list[str]:
     with start_simulator(home / "state", seed=options.seed % 100_000) as sim:
         killer = Killer(sim, home, options.seed, warm_up(home), crews)
         sim.reset_accounts()
-        started = time.monotonic()
-        for count in killer.run(options.runs):
-            say(f"{time.monotonic() - started:6.0f} s  {count}")
+        tell(killer.run(options.runs))
     say(f"Faults: {listed(killer.count.faults)}.")
     return killer.count.wrong
+
+
+def tell(counts: Iterable[object]) -> None:
+    """Say each count of a run, and when it was reached."""
+    started = time.monotonic()
+    for count in counts:
+        say(f"{time.monotonic() - started:6.0f} s  {count}")
 
 
 def recordings(home: Path, options: argparse.Namespace) -> list[str]:
@@ -59,9 +65,7 @@ def recordings(home: Path, options: argparse.Namespace) -> list[str]:
 
     with start_simulator(home / "state", seed=options.seed % 100_000) as sim, running() as (door, url):
         recordings = Recordings(sim, home, door, url, options.seed)
-        started = time.monotonic()
-        for count in recordings.run(options.runs):
-            say(f"{time.monotonic() - started:6.0f} s  {count}")
+        tell(recordings.run(options.runs))
     say(f"Ends: {listed(recordings.count.where)}.")
     say(f"Requests to the store that a fault befell: {listed(recordings.count.befell)}.")
     return recordings.count.wrong
@@ -74,9 +78,7 @@ def keepers(home: Path, options: argparse.Namespace) -> list[str]:
 
     with running() as (door, url):
         keepers = Keepers(home, door, url, options.seed)
-        started = time.monotonic()
-        for count in keepers.run(options.runs):
-            say(f"{time.monotonic() - started:6.0f} s  {count}")
+        tell(keepers.run(options.runs))
     say(f"Ends: {listed(keepers.count.where)}.")
     say(f"Requests to the store that a fault befell: {listed(door.befell)}.")
     return keepers.count.wrong

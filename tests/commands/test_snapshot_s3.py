@@ -1,6 +1,5 @@
 """`snapshot` with a bucket that will not have it: said before anything is recorded, and nothing is left in it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,19 +7,13 @@ import pytest
 
 from market_data.snapshots.beginning import look_at
 from tests.commands.clirun import Done, crossbook
-from tests.utils.persistence.s3server import ALL, BUCKET, REGION, S3Server, running, without_credentials
+from tests.utils.persistence.s3server import ALL, BUCKET, REGION, S3Server, without_credentials
 from tests.warmhome import warm, warmed_cache  # noqa: F401 - fixtures
 from utils.persistence.sinks.base import Put, StoreMisconfigured
 from utils.persistence.sinks.local import LocalSink
 from utils.persistence.sinks.s3 import Options, S3Sink
 
 MARK = "Marked9f3aQ7Secret"
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[S3Server]:
-    with running() as found:
-        yield found
 
 
 @pytest.fixture

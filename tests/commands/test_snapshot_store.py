@@ -15,12 +15,12 @@ from shutil import copytree
 import pytest
 
 from domain.snapshots import SECOND_NS
-from market_data.snapshots.layout import day_start_ns, file_key, manifest_key, read_file_key
+from market_data.snapshots.layout import file_key, manifest_key, read_file_key
 from market_data.snapshots.listing import list_store
 from market_data.snapshots.showing import book_at
 from market_data.snapshots.verifying import Asked, verify
 from tests.commands.clirun import ROOT, crossbook
-from tests.market_data.snapshots.filled import DAYS, SPOT, fill, row, rows_of, three_days
+from tests.market_data.snapshots.filled import DAYS, SPOT, day_start_ns, fill, row, rows_of, three_days
 from tests.utils.persistence.s3server import ALL, BUCKET, quick_clients, running
 from utils.persistence.sinks.local import LocalSink
 from utils.persistence.sinks.s3 import Options, S3Sink

@@ -1,15 +1,20 @@
 """A store with something in it, made by what makes one: `publish`."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 from domain.snapshots import LATE, OK, SECOND_NS, UNAVAILABLE, Series, SeriesFacts, Snapshot
-from market_data.snapshots.layout import day_start_ns
 from market_data.snapshots.publishing import publish
 from utils.persistence.sinks.base import Sink
 
 DAYS = ("2026-11-19", "2026-11-20", "2026-11-21")
 SPOT, SWAP = Series("okx", "BTC/USDT"), Series("binance", "BTC/USDT:USDT")
+
+
+def day_start_ns(day: str) -> int:
+    """The first instant of a day."""
+    return int(datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp()) * SECOND_NS
 
 
 def facts_of(series: Series, depth: int = 20) -> SeriesFacts:

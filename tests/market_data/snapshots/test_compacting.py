@@ -3,20 +3,19 @@
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from shutil import copytree
 
 import pytest
 
 from domain.exit_codes import ExitCode
 from domain.snapshots import SECOND_NS, Snapshot, encode
 from market_data.snapshots.compacting import Compacted, compact, worst_exit_code
-from market_data.snapshots.layout import day_start_ns, file_key, manifest_key, read_file_key
+from market_data.snapshots.layout import file_key, manifest_key, read_file_key
 from market_data.snapshots.listing import list_store
 from market_data.snapshots.manifest import Manifest, read_manifest
 from market_data.snapshots.parquet import DamagedFile, read_file
 from market_data.snapshots.proof import PRESENT, WHOLE
 from market_data.snapshots.verifying import Asked, verify
-from tests.market_data.snapshots.filled import DAYS, SPOT, SWAP, fill, row, rows_of, three_days
+from tests.market_data.snapshots.filled import DAYS, SPOT, SWAP, day_start_ns, fill, row, rows_of, three_days
 from utils.persistence.sinks.base import Put, StoreMissing, StoreUnavailable
 from utils.persistence.sinks.local import LocalSink
 
@@ -65,11 +64,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
     fill(LocalSink(folder / "store"), folder / "work", SPOT, rows_of(DAY, 3600, 150))
     return folder / "store"
-
-
-@pytest.fixture
-def sink(made: Path, tmp_path: Path) -> LocalSink:
-    return LocalSink(copytree(made, tmp_path / "store"))
 
 
 def run(sink: LocalSink, day: str = DAY) -> Compacted:

@@ -1,7 +1,6 @@
 """What a store has, and what one recorded second looks like."""
 
 from pathlib import Path
-from shutil import copytree
 
 import pytest
 
@@ -13,28 +12,16 @@ from market_data.snapshots.asking import day_is_over, first_day, last_day_before
 from market_data.snapshots.compacting import compact
 from market_data.snapshots.coverage import second_text
 from market_data.snapshots.inventory import take_inventory
-from market_data.snapshots.layout import day_start_ns, manifest_key
+from market_data.snapshots.layout import manifest_key
 from market_data.snapshots.listing import list_store
 from market_data.snapshots.parquet import DamagedFile
 from market_data.snapshots.pruning import plan_pruning, prune
 from market_data.snapshots.showing import book_at
-from tests.market_data.snapshots.filled import DAYS, SPOT, SWAP, facts_of, fill, row, rows_of, three_days
+from tests.market_data.snapshots.filled import DAYS, SPOT, SWAP, day_start_ns, facts_of, fill, row, rows_of
 from utils.persistence.sinks.base import StoreMissing
 from utils.persistence.sinks.local import LocalSink
 
 NOON_MS = day_start_ns(DAYS[2]) // 1_000_000 + 43_200_000
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    three_days(LocalSink(folder / "store"), folder / "work")
-    return folder / "store"
-
-
-@pytest.fixture
-def sink(made: Path, tmp_path: Path) -> LocalSink:
-    return LocalSink(copytree(made, tmp_path / "store"))
 
 
 def at(day: str, second: int) -> int:

@@ -20,7 +20,7 @@ from domain.money import plain
 from domain.snapshots import OK, SECOND_NS, STATUSES, UNAVAILABLE, SeriesFacts, Snapshot, encode
 from market_data.snapshots import columns, parquet
 from market_data.snapshots.columns import COLUMNS, text_of
-from market_data.snapshots.parquet import DamagedFile, SchemaError, content_of, read_columns, read_file, write_file
+from market_data.snapshots.parquet import DamagedFile, SchemaError, read_columns, read_file, write_file
 
 DAY_NS = 20_413 * 86_400 * SECOND_NS  # 2025-11-21
 FACTS = SeriesFacts(
@@ -212,7 +212,7 @@ def test_the_same_snapshots_give_the_same_bytes_and_the_stat_is_of_the_file(tmp_
     assert first == second
     assert (first.bytes, first.sha256) == (len(data), columns.hashlib.sha256(data).hexdigest())
     assert (first.rows, first.first_ns, first.last_ns) == (700, DAY_NS, DAY_NS + 699 * SECOND_NS)
-    assert content_of(tmp_path / "a.parquet") == first.content_sha256
+    assert pq.read_metadata(tmp_path / "a.parquet").metadata[parquet.CONTENT_KEY] == first.content_sha256.encode()
 
 
 def test_many_row_groups_and_many_portions_are_one_story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,34 +1,21 @@
 """Old rows go, and the proof of what they were stays."""
 
 from pathlib import Path
-from shutil import copytree
 
 import pytest
 
 from domain.errors import UsageError
 from domain.exit_codes import ExitCode
-from market_data.snapshots.layout import day_start_ns, manifest_key, read_file_key
+from market_data.snapshots.layout import manifest_key, read_file_key
 from market_data.snapshots.manifest import Manifest, read_manifest
 from market_data.snapshots.proof import PRUNED, WHOLE
 from market_data.snapshots.pruning import plan_pruning, prune
 from market_data.snapshots.pruning_report import plan_text
 from market_data.snapshots.showing import Pruned, book_at
 from market_data.snapshots.verifying import Asked, verify
-from tests.market_data.snapshots.filled import DAYS, SPOT, SWAP, fill, rows_of, three_days
+from tests.market_data.snapshots.filled import DAYS, SPOT, SWAP, day_start_ns, fill, rows_of
 from utils.persistence.sinks.base import Put, StoreConflict, StoreUnavailable
 from utils.persistence.sinks.local import LocalSink
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    three_days(LocalSink(folder / "store"), folder / "work")
-    return folder / "store"
-
-
-@pytest.fixture
-def sink(made: Path, tmp_path: Path) -> LocalSink:
-    return LocalSink(copytree(made, tmp_path / "store"))
 
 
 def files(sink: LocalSink, day: str) -> list[str]:

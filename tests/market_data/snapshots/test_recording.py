@@ -17,7 +17,7 @@ from market_data.snapshots.recording_report import recording_report, verdict
 from market_data.snapshots.recording_view import figures, line, progress
 from market_data.snapshots.recovering import Left, Shipped, Shipper, spools
 from market_data.snapshots.schedule import Plan
-from market_data.snapshots.spooling import HELD_UP, Heading, SeriesLock, SeriesLog, folder_of
+from market_data.snapshots.spooling import HELD_UP, RECORDING, Heading, SeriesLock, SeriesLog, folder_of
 from tests.market_data.snapshots.spooled import facts
 from utils.persistence.spool import Spool, examine, records
 
@@ -192,6 +192,16 @@ def started(root: Path, plan: Plan, found: list[Ran]) -> threading.Thread:
     return thread
 
 
+def taken(root: Path) -> bool:
+    """Whether somebody has the right to record the series."""
+    for path in root.rglob(RECORDING):
+        lock = SeriesLock(path.parent)
+        if not lock.take():
+            return True
+        lock.release()
+    return False
+
+
 def beats_of(found: list[Ran], start_ns: int) -> list[tuple[int, str]]:
     rows = sorted(row for each in found for row in each.rows["BTC/USDT"])
     return [((row.time_ns - start_ns) // SECOND_NS, row.status) for row in rows]
@@ -202,7 +212,8 @@ def test_a_second_run_waits_for_the_first_and_goes_on_where_that_ends(tmp_path: 
     first_plan = plan._replace(end_ns=plan.start_ns + SECOND_NS)
     first, second, short = list[Ran](), list[Ran](), list[Ran]()
     threads = [started(tmp_path, first_plan, first)]
-    time.sleep(0.1)
+    while not taken(tmp_path):
+        time.sleep(0.005)
     threads += [started(tmp_path, plan, second), started(tmp_path, first_plan, short)]
     for thread in threads:
         thread.join()

@@ -13,7 +13,6 @@ from market_data.snapshots import querying, showing
 from market_data.snapshots.columns import COLUMNS
 from market_data.snapshots.compacting import compact
 from market_data.snapshots.exporting import write_arrow, write_text
-from market_data.snapshots.layout import day_start_ns
 from market_data.snapshots.manifest import FileEntry
 from market_data.snapshots.parquet import DamagedFile
 from market_data.snapshots.pruning import plan_pruning, prune
@@ -22,7 +21,7 @@ from market_data.snapshots.querying import Replaced, ask
 from market_data.snapshots.selecting import Window, facts_of_file, snapshots_of, stored_files, tables_of
 from market_data.snapshots.showing import Pruned, Shown, book_at
 from market_data.snapshots.stats import Asked, statistics
-from tests.market_data.snapshots.filled import DAYS, SPOT, SWAP, facts_of, three_days
+from tests.market_data.snapshots.filled import DAYS, SPOT, SWAP, day_start_ns, facts_of
 from utils.persistence.sinks.base import Sink, StoreMissing
 from utils.persistence.sinks.local import LocalSink
 
@@ -41,13 +40,6 @@ class Bucket(LocalSink):
             if not left:
                 work()
         return super().read(key, start, end)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    three_days(LocalSink(folder / "store"), folder / "work")
-    return folder / "store"
 
 
 @pytest.fixture(params=["folder", "bucket"])

@@ -2,34 +2,21 @@
 
 import json
 from pathlib import Path
-from shutil import copytree
 
 import pytest
 
 from domain.errors import UsageError
 from domain.exit_codes import ExitCode
 from domain.snapshots import SECOND_NS
-from market_data.snapshots.layout import day_start_ns, file_key, manifest_key
+from market_data.snapshots.layout import file_key, manifest_key
 from market_data.snapshots.manifest import chain_of
 from market_data.snapshots.proof import ALTERED, MISSING, UNREADABLE, WHOLE, DayProof, Proof
 from market_data.snapshots.verifying import GRACE_S, Asked, verify
-from tests.market_data.snapshots.filled import DAYS, SPOT, SWAP, fill, rows_of, three_days
+from tests.market_data.snapshots.filled import DAYS, SPOT, SWAP, day_start_ns, fill, rows_of
 from utils.persistence.sinks.base import StoreUnavailable
 from utils.persistence.sinks.local import LocalSink
 
 FIRST = file_key(SPOT, day_start_ns(DAYS[0]) + 3600 * SECOND_NS)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    three_days(LocalSink(folder / "store"), folder / "work")
-    return folder / "store"
-
-
-@pytest.fixture
-def sink(made: Path, tmp_path: Path) -> LocalSink:
-    return LocalSink(copytree(made, tmp_path / "store"))
 
 
 def day(proof: Proof, number: int) -> DayProof:

@@ -1,28 +1,21 @@
 """What every store does alike, on a folder and on a real S3 server that verifies signatures."""
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.utils.persistence.s3server import BUCKET, S3Server, running, without_credentials
+from tests.utils.persistence.s3server import BUCKET, S3Server, without_credentials
 from utils.persistence.sinks.base import ABSENT, Sink, StoreConflict, StoreMissing
 from utils.persistence.sinks.local import LocalSink
 from utils.persistence.sinks.s3 import PART_BYTES, Options, S3Sink
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with running() as found:
-        yield found
 
 
 @pytest.fixture(params=["local", "s3"])
 def sink(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> Sink:
     if request.param == "local":
         return LocalSink(tmp_path / "store")
-    s3: S3Server = request.getfixturevalue("server")
+    s3: S3Server = request.getfixturevalue("moto")
     s3.reset()
     without_credentials(monkeypatch, home)
     s3.as_user(monkeypatch)

@@ -19,7 +19,7 @@ import pytest
 
 from domain.exit_codes import ExitCode
 from simulator.tls import make_tls
-from tests.utils.persistence.s3server import BUCKET, REGION, S3Server, running, without_credentials
+from tests.utils.persistence.s3server import BUCKET, REGION, S3Server, without_credentials
 from utils.persistence.sinks import s3 as module
 from utils.persistence.sinks.base import (
     ABSENT,
@@ -35,12 +35,6 @@ from utils.persistence.sinks.s3 import Options, S3Sink
 ROOT = Path(__file__).resolve().parents[3]
 SMALLEST_PART = 5 * 1024 * 1024
 LARGE = bytes(range(256)) * (SMALLEST_PART // 256 + 1)
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[S3Server]:
-    with running() as found:
-        yield found
 
 
 @pytest.fixture

@@ -19,17 +19,15 @@ _CHUNK = 1 << 20
 
 
 class StoreError(CrossbookError):
-    """A store of files could not do what was asked; `kind` says why in a word."""
+    """A store of files could not do what was asked; `category` says why in a word."""
 
     category = "store"
-    kind = "failed"
 
 
 class StoreUnavailable(StoreError):
     """No answer, or none in time: asking again may help."""
 
     category = "store_unavailable"
-    kind = "unavailable"
     exit_code = ExitCode.UNAVAILABLE
     retryable = True
 
@@ -38,7 +36,6 @@ class StoreRefused(StoreError):
     """The store said no: a permission is missing."""
 
     category = "store_refused"
-    kind = "refused"
     exit_code = ExitCode.REFUSED
 
 
@@ -46,7 +43,6 @@ class StoreMisconfigured(StoreError):
     """There is no such bucket or folder, or no credentials to ask it with."""
 
     category = "store_misconfigured"
-    kind = "misconfigured"
     exit_code = ExitCode.CONFIGURATION
 
 
@@ -54,7 +50,6 @@ class StoreConflict(StoreError):
     """The object is not as the caller said it had to be (`only_if`), or holds something else; nothing was replaced."""
 
     category = "store_conflict"
-    kind = "conflict"
     exit_code = ExitCode.VERIFICATION_FAILED
 
 
@@ -62,7 +57,6 @@ class StoreMissing(StoreError):
     """There is no object of that key."""
 
     category = "store_missing"
-    kind = "missing"
     exit_code = ExitCode.VERIFICATION_FAILED
 
 
@@ -70,7 +64,6 @@ class StoreFull(StoreError):
     """There is no room left; asking again helps once there is."""
 
     category = "store_full"
-    kind = "full"
     exit_code = ExitCode.UNAVAILABLE
     retryable = True
 
