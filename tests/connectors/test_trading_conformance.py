@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
 from importlib import import_module
 from itertools import product
 from pathlib import Path
@@ -81,6 +82,7 @@ def sensible(flags: Flags) -> bool:
 ALL: list[Flags] = list(product(TYPES, (None, *TIFS), (False, True), (False, True)))
 
 
+@cache
 def rules_of(name: str) -> TradingRules:
     """Read a venue's rules without opening it."""
     entry = yaml.safe_load((ROOT / "config.yaml").read_text())["venues"][name]
