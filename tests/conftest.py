@@ -50,6 +50,16 @@ def _block_network() -> None:
     socket.getaddrinfo = guarded_look_up  # type: ignore[assignment]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests that share something made for their module to one process, which makes it once."""
+    for item in items:
+        if isinstance(item, pytest.Function):
+            found = item._fixtureinfo.name2fixturedefs.values()
+            if any(each.scope in ("module", "class") for made in found for each in made):
+                item.add_marker(pytest.mark.xdist_group(item.path.stem + "-" + item.path.parent.name))
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A CROSSBOOK_HOME of the test's own."""

@@ -40,8 +40,6 @@ from tests.monitoring.accounts_of import TOLERANCE, contracts_apart, differences
 from tests.monitoring.ledger.entries import NOON_MS, fill, transfer
 from tests.monitoring.scripted import ScriptedTrading, ScriptedVenues
 
-pytestmark = pytest.mark.xdist_group("life")  # one worker plays the life, once
-
 D = Decimal
 VENUES = tuple(MARKETS)
 THIRD_COIN = {"binance": "BNB"}

@@ -225,17 +225,27 @@ def test_a_second_run_waits_for_the_first_and_goes_on_where_that_ends(tmp_path: 
 
 
 def test_runs_of_a_length_that_follow_each_other_leave_no_second_out_and_last_as_long_as_asked(tmp_path: Path) -> None:
+    for attempt in "abc":
+        beats = beats_of_three_runs(tmp_path / attempt)
+        assert beats == [(second, "ok") for second in range(len(beats))]
+        if len(beats) == 6:
+            return
+        assert len(beats) > 6  # the machine was too busy: a run was ready a second later, and ended so much later
+    raise AssertionError("runs of 2 s never lasted 2 s")
+
+
+def beats_of_three_runs(root: Path) -> list[tuple[int, str]]:
+    """Record 2 s three times, each run begun while the one before records its last second."""
     found: list[Ran] = []
     plan = soon(2)._replace(length_ns=2 * SECOND_NS)
-    threads = [started(tmp_path, plan, found)]
-    for _ in range(2):  # each begins while the one before records its last second
+    threads = [started(root, plan, found)]
+    for _ in range(2):
         time.sleep((plan.start_ns + SECOND_NS - time.time_ns()) / SECOND_NS)
         plan = soon(2)._replace(length_ns=2 * SECOND_NS)
-        threads.append(started(tmp_path, plan, found))
+        threads.append(started(root, plan, found))
     for thread in threads:
         thread.join()
-    beats = beats_of(found, min(each.recorder.workers[0].first_ns for each in found))
-    assert beats == [(second, "ok") for second in range(6)]
+    return beats_of(found, min(each.recorder.workers[0].first_ns for each in found))
 
 
 def test_what_a_slow_start_missed_since_the_last_run_ended_is_stopped_and_not_missing(tmp_path: Path) -> None:
