@@ -87,9 +87,9 @@ def running_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]
         yield simulator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def moto() -> Iterator[Any]:
-    """One S3 server for the whole session; `reset` empties it."""
+    """An S3 server that looks at signatures, as all of moto does meanwhile; `reset` empties it."""
     from tests.utils.persistence.s3server import running
 
     with running() as server:
