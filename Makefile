@@ -24,7 +24,7 @@ demo: setup
 	$(BIN)/python main.py demo
 
 test: setup
-	$(BIN)/python -m pytest -n 3 --dist loadgroup
+	$(BIN)/python -m pytest -n 4 --dist loadgroup
 
 chaos: setup
 	$(BIN)/python -m tests.chaos --runs 1000

@@ -23,7 +23,7 @@ from simulator.exchange.model import (
 )
 from simulator.exchange.roll import DELIVERY, FUNDING, Roll
 from simulator.exchange.tally import Tally
-from simulator.exchange.terms import ONE, ZERO, Key, Terms
+from simulator.exchange.terms import ONE, ZERO, Key, Terms, amount
 from simulator.market.model import Listing
 
 
@@ -274,6 +274,7 @@ class Desk:
         self, owner: str, terms: Terms, value: Decimal, rate: Decimal, size: Decimal, time_ms: int, kind: str = FUNDING
     ) -> None:
         """Book funding or a delivery, below zero where it is paid."""
+        value = amount(value, self.rules.payment_decimals)
         self.ledger.add(owner, terms.wallet, terms.currency, value)
         self.numbers.payment += 1
         number = self.numbers.payment

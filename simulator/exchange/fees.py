@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from simulator.exchange.liquidity import Liquidity
 from simulator.exchange.model import ExchangeRules, FeeCoin
-from simulator.exchange.terms import ONE, ZERO, Terms
+from simulator.exchange.terms import ONE, ZERO, Terms, amount
 from simulator.market.model import SPOT, Listing
 
 _BRIDGE = "USDT"
@@ -21,7 +21,6 @@ class Fees:
     def __init__(self, rules: ExchangeRules, liquidity: Liquidity) -> None:
         self._rules = rules
         self._liquidity = liquidity
-        self._grain = ONE.scaleb(-rules.fee_decimals)
         self._pairs: dict[tuple[str, str], Listing] = {}
         self._set: dict[Setting, FeeCoin | None] = {}
         self.changed: set[Setting] = set()
@@ -66,11 +65,10 @@ class Fees:
             in_base = terms.spot and currency == terms.listing.base != coin.currency
             value, unit = (fee * price, terms.listing.quote) if in_base else (fee, currency)
             cost = self._price(terms.listing.venue, coin.currency, unit, now_ms)
-            in_coin = (value * coin.share / cost).quantize(self._grain) if cost else ZERO
+            in_coin = amount(value * coin.share / cost, self._rules.fee_decimals) if cost else ZERO
             if ZERO < in_coin <= free(coin.currency):
                 return in_coin, coin.currency
-        places = -int(fee.as_tuple().exponent)
-        return (fee.quantize(self._grain) if places > self._rules.fee_decimals else fee), currency
+        return amount(fee, self._rules.fee_decimals), currency
 
     def _price(self, venue: str, coin: str, currency: str, now_ms: int) -> Decimal:
         """Return what a coin costs in a currency: by their own market, else over the bridge; 0 where there is none."""

@@ -252,7 +252,8 @@ class ExchangeRules:
     `wallet` names the wallet that a listing is paid from; `deposits` are what a new account holds per wallet.
     `client_ids` says among which orders a client id must be unique. `post_only` and `fok` say whether such an order
     that cannot stand is refused at once or accepted and then ended. `leftover` is the state of what an IOC or market
-    order could not fill. `fee_in_quote`: spot fees are taken in quote, else from what is received.
+    order could not fill. `fee_in_quote`: spot fees are taken in quote, else from what is received. `fee_decimals` and
+    `payment_decimals` (of funding and deliveries) are those that are booked, as the venue's rows have them.
     """
 
     wallet: Callable[[Listing], str]
@@ -265,6 +266,7 @@ class ExchangeRules:
     leftover: str = EXPIRED
     fee_in_quote: bool = False
     fee_decimals: int = 15
+    payment_decimals: int = 15
     fee_coins: Mapping[tuple[str, str], FeeCoin] = field(default_factory=dict)
     leverage: int = 20
     max_open_orders: int = 200

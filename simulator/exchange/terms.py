@@ -11,14 +11,13 @@ Key = tuple[str, str]
 ZERO = Decimal(0)
 ONE = Decimal(1)
 _DECIMALS = 15
-_GRAIN = Decimal(1).scaleb(-_DECIMALS)
 _OPTION_FEE_CAP = Decimal("0.125")
 _SHORT_OPTION_MARGIN = Decimal("0.15")
 
 
-def amount(value: Decimal) -> Decimal:
-    """Round what an account gains or loses to 15 decimals, so that sums of amounts are exact."""
-    return value.quantize(_GRAIN) if int(value.as_tuple().exponent) < -_DECIMALS else value
+def amount(value: Decimal, decimals: int = _DECIMALS) -> Decimal:
+    """Round what an account gains or loses, so that sums of amounts are exact."""
+    return value.quantize(ONE.scaleb(-decimals)) if int(value.as_tuple().exponent) < -decimals else value
 
 
 def tidy(quotient: Decimal) -> Decimal:

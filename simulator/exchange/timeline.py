@@ -19,7 +19,7 @@ from simulator.exchange.model import (
     Order,
     Rejected,
 )
-from simulator.exchange.terms import ZERO, Key, Terms, amount
+from simulator.exchange.terms import ZERO, Key, Terms
 from simulator.market.model import Trade
 
 _HOUR_MS = 3_600_000
@@ -177,7 +177,7 @@ class Timeline:
         price = self._desk.liquidity.mark(terms, at_ms)
         for (owner, held_key), held in list(self._desk.ledger.positions.items()):
             if held_key == key and held.opened_ms <= at_ms:
-                value = amount(-terms.value(abs(held.size), price) * rate)
+                value = -terms.value(abs(held.size), price) * rate
                 self._desk.pay(owner, terms, value if held.size > 0 else -value, rate, held.size, at_ms)
 
     def _trade(self, key: Key, trade: Trade) -> None:

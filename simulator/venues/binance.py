@@ -97,6 +97,7 @@ class Binance(SimVenue):
             "linear": {"USDT": "1000000", "USDC": "1000000", "BNB": "1000"},
         },
         fee_decimals=8,
+        payment_decimals=8,
         # The filters of each symbol say how many orders it may have.
         max_open_orders=10_000,
     )  # fmt: skip

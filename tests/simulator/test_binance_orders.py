@@ -559,14 +559,21 @@ def test_a_position_pays_funding_when_it_is_due():
 
     exchange = signed_in(Later(venue))
     exchange.milliseconds = lambda: now[0]
-    exchange.create_order(LINEAR, "market", "buy", 0.5)
-    began = now[0]
+    exchange.create_order(LINEAR, "market", "buy", 0.123)
+    began, before = now[0], futures_cash(venue, now[0])
     now[0] += 9 * 3_600_000
     paid = exchange.fetch_funding_history(LINEAR)
     rates = [row["fundingRate"] for row in exchange.fetch_funding_rate_history(LINEAR, began)]
     assert [(row["code"], row["amount"] < 0) for row in paid] == [("USDT", rate > 0) for rate in rates]
     assert paid
+    incomes = exchange.fapiPrivateGetIncome({"incomeType": "FUNDING_FEE"})
+    assert futures_cash(venue, now[0]) - before == sum(Decimal(row["income"]) for row in incomes)
     exchange.session.close()
+
+
+def futures_cash(venue: Binance, now_ms: int) -> Decimal:
+    """What the account has in USDT, with all digits that the simulator keeps."""
+    return venue.exchange.balances(FULL, "linear", now_ms)["USDT"].total
 
 
 def test_futures_forget_orders_that_ended_without_a_fill(venue, adapter, client):
