@@ -192,12 +192,12 @@ def test_an_old_price_is_refused(connect: Callable[..., CoinGecko], web: Callabl
     assert connect(web(body).url, max_age_s=500).reference_price("BTC", "USD").price == 1
 
 
-@pytest.mark.parametrize("body", [b"{}", prices(bitcoin={}), prices(bitcoin={"usd": None})])
+@pytest.mark.parametrize("rows", [{}, {"bitcoin": {}}, {"bitcoin": {"usd": None}}], ids=str)
 def test_a_coin_without_a_price_is_not_listed(
-    connect: Callable[..., CoinGecko], web: Callable[..., Web], body: bytes
+    connect: Callable[..., CoinGecko], web: Callable[..., Web], rows: dict[str, dict[str, object]]
 ) -> None:
     with pytest.raises(NotListed):
-        connect(web(body).url).reference_price("BTC", "USD")
+        connect(web(prices(**rows)).url).reference_price("BTC", "USD")
 
 
 COINS = [
