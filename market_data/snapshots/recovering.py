@@ -149,6 +149,8 @@ def _set_in_order(folder: Path) -> tuple[list[_Kept], list[str]]:
             notes.append(error.message)
             with suppress(ValueError):
                 kept.append(_Kept(path, started_ns(path), None))
+        except FileNotFoundError:
+            continue  # whoever recorded before has stored it meanwhile, and noted until when it recorded
         except (ConfigError, ValueError):
             path.rename(path.with_name(path.name + DAMAGED))
             notes.append(f"{path.name} cannot be read; it was renamed to {path.name}{DAMAGED}")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from domain.snapshots import SECOND_NS, Snapshot, decode
+from market_data.snapshots import recovering
 from market_data.snapshots.rates import Turns
 from market_data.snapshots.recording import Job, Recorder
 from market_data.snapshots.recording_report import recording_report, verdict
@@ -19,7 +20,7 @@ from market_data.snapshots.recovering import Left, Shipped, Shipper, spools
 from market_data.snapshots.schedule import Plan
 from market_data.snapshots.spooling import HELD_UP, RECORDING, Heading, SeriesLock, SeriesLog, folder_of
 from tests.market_data.snapshots.spooled import facts
-from utils.persistence.spool import Spool, examine, records
+from utils.persistence.spool import Contents, Spool, examine, records
 
 ALL = Turns(Fraction(1))
 
@@ -246,6 +247,29 @@ def beats_of_three_runs(root: Path) -> list[tuple[int, str]]:
     for thread in threads:
         thread.join()
     return beats_of(found, min(each.recorder.workers[0].first_ns for each in found))
+
+
+def test_files_that_an_earlier_run_stores_while_the_next_one_looks_at_them_are_no_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = soon(2)
+    recorded_before(tmp_path, "BTC/USDT", plan)  # its first second
+    folder = folder_of(tmp_path, facts().series)
+    lock = SeriesLock(folder)
+    assert lock.take()
+    lock.note(plan.start_ns + SECOND_NS)
+    lock.release()
+    (before,) = spools(folder)
+
+    def stored_meanwhile(path: Path) -> Contents:
+        if path == before:
+            path.unlink(missing_ok=True)
+        return examine(path)
+
+    monkeypatch.setattr(recovering, "examine", stored_meanwhile)
+    run = ran(tmp_path, {"BTC/USDT": Scripted()}, plan)
+    assert beats_of([run], plan.start_ns) == [(1, "ok")]
+    assert (run.recorder.workers[0].failure, run.said) == (None, [])
 
 
 def test_what_a_slow_start_missed_since_the_last_run_ended_is_stopped_and_not_missing(tmp_path: Path) -> None:
