@@ -19,7 +19,7 @@ def test_one_venues_book_has_the_asked_depth_in_order(sim):
 
 
 def test_the_consolidated_book_names_each_levels_venues(sim):
-    done = crossbook("book", "BTC/USDT", "--consolidated", "--depth", "50", "--env", "sim", "--json")
+    done = crossbook("book", "BTC/USDT", "--consolidated", "--depth", "400", "--env", "sim", "--json")
     assert done.code == 0
     for level in done.json["bids"] + done.json["asks"]:
         assert Decimal(level["size"]) == sum(map(Decimal, level["venues"].values()))
