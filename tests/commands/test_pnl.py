@@ -25,8 +25,8 @@ def traded(warm: Any) -> Iterator[Any]:  # noqa: F811 - the fixture
     warm.reset_accounts()
     for venue, symbol, side, amount in (
         ("okx", "BTC/USDT:USDT", "sell", "0.02"),
-        ("deribit", "BTC/USD:BTC", "buy", "0.03"),
-        ("deribit", "BTC/USD:BTC", "sell", "0.01"),
+        ("deribit", "BTC/USD:BTC", "buy", "0.3"),
+        ("deribit", "BTC/USD:BTC", "sell", "0.1"),
         ("kucoin", "BTC/USDT", "buy", "0.02"),
     ):
         done = crossbook("order", "place", venue, symbol, side, amount, "--type", "market", "--env", "sim")

@@ -97,6 +97,7 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_object(sink: LocalSink) ->
         assert data == data[:8] * 40_000
         assert [each.key for each in sink.list()] == ["k"]
         sink.put("k", b"free")  # a dead writer holds no lock
+        sink.delete("k")
 
 
 def test_what_a_dead_writer_left_is_removed_after_an_hour(sink: LocalSink) -> None:
