@@ -213,7 +213,7 @@ def test_a_second_run_waits_for_the_first_and_goes_on_where_that_ends(tmp_path: 
     first_plan = plan._replace(end_ns=plan.start_ns + SECOND_NS)
     first, second, short = list[Ran](), list[Ran](), list[Ran]()
     threads = [started(tmp_path, first_plan, first)]
-    while not taken(tmp_path):
+    while threads[0].is_alive() and not taken(tmp_path):
         time.sleep(0.005)
     threads += [started(tmp_path, plan, second), started(tmp_path, first_plan, short)]
     for thread in threads:
