@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from domain.errors import ConfigError
 from domain.snapshots import SECOND_NS, Snapshot, decode
 from market_data.snapshots import recording, recovering
 from market_data.snapshots.rates import Turns
@@ -303,6 +304,13 @@ def test_what_a_slow_start_missed_since_the_last_run_ended_is_stopped_and_not_mi
     assert set(statuses) == {"ok", "stopped"}
 
 
+def has_rows(path: Path) -> bool:
+    try:
+        return examine(path).records > 0
+    except ConfigError:
+        return False  # its first bytes are not there yet
+
+
 def test_rows_are_recorded_by_the_next_run_while_the_last_one_still_stores_its_own(tmp_path: Path) -> None:
     plan, storing, stored = soon(1), threading.Event(), threading.Event()
 
@@ -321,7 +329,7 @@ def test_rows_are_recorded_by_the_next_run_while_the_last_one_still_stores_its_o
     thread = started(tmp_path, plan._replace(end_ns=plan.end_ns + SECOND_NS), second)
     assert storing.wait(20)
     mine = recorder.to_store()
-    while not any(examine(path).records for path in set(spools(recorder.workers[0].folder)) - set(*mine.values())):
+    while not any(map(has_rows, set(spools(recorder.workers[0].folder)) - set(*mine.values()))):
         assert thread.is_alive()
         time.sleep(0.02)
     assert [left.files for left in recorder.shipper.left(mine)] == [1]
